@@ -28,7 +28,19 @@
 #include "tenantgate/pool.h"
 #include "tenantgate/tenant.h"
 #include "tenantgate/wire/redis.h"
+#include "tenantgate/wire/tls_server.h"
 #include "tenantgate/wire/web.h"
+
+/* TLS of the listeners: texts as tls_server_conf has them. */
+struct conf_tls {
+	const char		*certificates, *keys;	/* "": the public one is in the clear */
+	enum tls_version	version_min;
+	const char		*ciphers;
+	uint64_t		ticket_period_us;
+	bool			health;			/* the health listener's, too */
+	const char		*admin_certificates, *admin_keys;
+	const char		*admin_client_ca, *admin_client_names;
+};
 
 struct conf {
 	/* process */
@@ -50,6 +62,7 @@ struct conf {
 	const char		*dns_nameserver;	/* "" : /etc/resolv.conf */
 	uint64_t		dns_timeout_us;		/* of one query */
 	enum limit_failure_mode	redis_failure_mode;	/* limits while Redis is away */
+	struct conf_tls		tls;
 	/* the modules' */
 	struct http_conf	http;
 	struct api_conf		api;			/* with extract */

@@ -86,11 +86,11 @@ struct conf_key_table {
 	const unsigned		*count;
 };
 
-extern const struct conf_key	conf_process_keys[], conf_browser_keys[], conf_token_keys[],
-				conf_all_issuers_keys[], conf_keys[];
-extern const unsigned		conf_process_keys_count, conf_browser_keys_count,
-				conf_token_keys_count, conf_all_issuers_keys_count,
-				conf_keys_count;
+extern const struct conf_key	conf_process_keys[], conf_tls_keys[], conf_browser_keys[],
+				conf_token_keys[], conf_all_issuers_keys[], conf_keys[];
+extern const unsigned		conf_process_keys_count, conf_tls_keys_count,
+				conf_browser_keys_count, conf_token_keys_count,
+				conf_all_issuers_keys_count, conf_keys_count;
 
 /* A kind of section: the one without a name, whose keys fill struct conf, or one that may be there
  * several times, each with a name, whose keys fill an item of an array in struct conf. */

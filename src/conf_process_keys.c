@@ -40,7 +40,7 @@ const struct conf_key conf_process_keys[] = {
 	RESTART(STRING, "admin_listen_addr", admin_listen_addr, "127.0.0.1", CONF_EMPTY_REFUSED,
 	    "Numeric address of a third listener, for operators: tenantgatectl and /admin."),
 	RESTART(NUMBER, "admin_listen_port", admin_listen_port, "0", 0, 65535,
-	    "Its TCP port; 0 for none. It wants an admin key, and is in the clear: keep it near."),
+	    "Its TCP port; 0 for none. It wants an admin key; see admin_tls_certificate, too."),
 	RESTART(STRING, "admin_hosts", admin_hosts, "", CONF_EMPTY_ALLOWED,
 	    "Names by which operators reach it, by commas; addresses and localhost always do."),
 	SIZE("client_header_size", http.header_bytes_max, "32KiB", 1 * KIB, 1 * MIB,

@@ -20,6 +20,7 @@
 
 static const struct conf_key_table tables[] = {
 	{ conf_process_keys, &conf_process_keys_count },
+	{ conf_tls_keys, &conf_tls_keys_count },
 	{ conf_browser_keys, &conf_browser_keys_count },
 	{ conf_keys, &conf_keys_count },
 	{ conf_token_keys, &conf_token_keys_count },

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "conf_contradictions.h"
-#include "listener.h"
+#include "listener_tls.h"
 #include "privilege.h"
 #include "preflight_extractor.h"
 #include "tenantgate/base/arena.h"
@@ -261,6 +261,16 @@ check_listeners(const struct preflight *c)
 	listeners_close(listeners);
 }
 
+/* As a start and a reload read them; a reload keeps what it has read. */
+static void
+check_tls(const struct preflight *c)
+{
+	struct listener_tls tls = { { NULL } };
+
+	listener_tls_open(&tls, c->conf, NULL, c->errors, c->warnings);
+	listener_tls_close(&tls);
+}
+
 /* ---- what the machine has ---- */
 
 /* What bounds the memory of our control group (cgroups(7), version 2); NULL: it is not told. */
@@ -339,6 +349,7 @@ preflight(const struct conf *conf, const char *path, bool is_loaded, struct buf 
 	check_program(&c);
 	check_all_certificates(&c);
 	check_listeners(&c);
+	check_tls(&c);
 	if (is_loaded)
 		check_contradictions(&c);
 }

@@ -6,6 +6,9 @@
  */
 #include "process.h"
 
+#include <limits.h>
+#include <string.h>
+
 #include "host_division.h"
 
 #include "tenantgate/auth/issuer.h"
@@ -14,6 +17,8 @@
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
 
+#define FINDINGS_MAX	 (64u << 10)	/* bytes, of the certificates */
+#define HANDSHAKE_US_MAX 3600000000ull	/* of tls_handshake_timeout */
 #define NEON_CALLS_MAX 128u   /* of one worker at a time */
 #define LIMIT_KEYS_MAX 200000 /* of the in-process store: bounds its memory */
 /* Apart, so that a flood from many networks forgets failures only, never a tenant's limit. */
@@ -80,6 +85,43 @@ process_tenants(const struct conf *conf)
 	return tenants;
 }
 
+/*
+ * Helpers of their own: a flood of clients must not keep tenants' jobs from theirs. A connection
+ * has one job at most, and waits no longer than its handshake may take: so there is no ceiling of
+ * waiting jobs beside that of connections.
+ */
+static struct offload *
+handshakes_open(void)
+{
+	struct offload_conf conf;
+
+	offload_conf_init(&conf);
+	conf.name = "handshake";
+	conf.waiting_max = UINT_MAX;
+	conf.wait_timeout_us = 2 * HANDSHAKE_US_MAX;
+	return offload_open(&conf);
+}
+
+/* False with err set: the first fault of the certificates. */
+static bool
+tls_open(struct process *process, struct err *err)
+{
+	struct buf errors, warnings;
+
+	process->handshakes = handshakes_open();
+	process->tickets = tls_tickets_new();
+	buf_init(&errors, FINDINGS_MAX);
+	buf_init(&warnings, FINDINGS_MAX);
+	listener_tls_open(&process->tls, process->conf, process->tickets, &errors, &warnings);
+	if (errors.len > 0)
+		err_set(err, ERR_CONF, "%.*s", (int)strcspn(errors.data, "\n"), errors.data);
+	buf_free(&errors);
+	buf_free(&warnings);
+	process->snapshot->tls = &process->tls;
+	listener_tls_log(&process->tls);
+	return !err_is(err);
+}
+
 bool
 process_open(struct process *process, const struct conf *conf, struct err *err)
 {
@@ -109,6 +151,8 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	}
 	offload_conf_init(&offload);
 	process->offload = offload_open(&offload);
+	if (!tls_open(process, err))
+		return false;
 	process->pools = tenant_pools_open(conf);
 	budgets_open(process, conf);
 	process->snapshot->servers = model_shares_servers(process->models);
@@ -142,6 +186,7 @@ process_configure(struct process *process, struct snapshot *next)
 	process->issuers = issuers_new(conf->issuers, conf->issuers_count, issuers);
 	issuers_give(issuers);
 	process->snapshot = next;
+	listener_tls_log(next->tls);
 }
 
 /* The catalog's connections are a pool of its own, and go first. What was never opened is passed
@@ -154,6 +199,7 @@ process_close(struct process *process)
 	if (process->pools != NULL)
 		pools_close(process->pools);
 	offload_close(process->offload);
+	offload_close(process->handshakes);
 	if (process->replicas != NULL)
 		replicas_close(process->replicas);
 	model_shares_close(process->models);
@@ -173,4 +219,6 @@ process_close(struct process *process)
 	arena_free(process->arena);
 	if (process->snapshot != NULL)
 		refs_give(&process->snapshot->refs);
+	listener_tls_close(&process->tls);
+	tls_tickets_free(process->tickets);
 }

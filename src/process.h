@@ -22,6 +22,9 @@ struct process {
 	struct arena		*arena;		/* owned: the schema's text */
 	struct seal		*seal;		/* owned, as all below; read-only */
 	struct offload		*offload;	/* the helper threads */
+	struct offload		*handshakes;	/* those that compute TLS handshakes alone */
+	struct tls_tickets	*tickets;	/* keys by which clients resume their sessions */
+	struct listener_tls	tls;		/* certificates of the start */
 	struct pools		*pools;		/* of the tenants' databases */
 	struct catalog		*catalog;
 	struct replicas		*replicas;	/* how many there are */

@@ -109,6 +109,9 @@ reload_read(struct reload *r, struct conf_file *file, struct reload_found *found
 {
 	if (!has_errors(found))
 		preflight_reload(&file->conf, r->path, &found->errors, &found->warnings);
+	if (!has_errors(found))
+		listener_tls_open(&file->tls, &file->conf, r->process->tickets, &found->errors,
+		    &found->warnings);
 	if (has_errors(found)) {
 		found->outcome = reload_outcome_refused(&found->errors);
 		reload_log_refused(r->path, &found->errors);

@@ -35,6 +35,7 @@ conf_file_end(struct refs *refs)
 {
 	struct conf_file *file = (struct conf_file *)(void *)refs;
 
+	listener_tls_close(&file->tls);
 	conf_free(&file->conf);
 	free(file);
 }
@@ -56,6 +57,7 @@ snapshot_new(struct conf_file *file)
 
 	refs_take(&file->refs);
 	s->file = &file->refs;
+	s->tls = &file->tls;
 	return s;
 }
 

@@ -8,7 +8,7 @@
 #ifndef SNAPSHOT_H
 #define SNAPSHOT_H
 
-#include "conf.h"
+#include "listener_tls.h"
 #include "tenantgate/base/refs.h"
 
 struct snapshot {
@@ -16,6 +16,7 @@ struct snapshot {
 	const struct conf	*conf;
 	struct refs		*file;		/* held, for the conf's memory; NULL: it
 						 * outlives all */
+	const struct listener_tls *tls;		/* borrowed: the file's, or of the start */
 	struct refs		*servers;	/* held: of models (model.h); NULL: none yet */
 	struct snapshot		*next;		/* held: what took its place, set once by who
 						 * reloads; NULL: it is the newest */
@@ -29,6 +30,7 @@ struct snapshot	*snapshot_first(const struct conf *);
 struct conf_file {
 	struct refs	 refs;	/* first */
 	struct conf	 conf;
+	struct listener_tls tls;	/* owned; zeroed until it is read */
 };
 struct conf_file	*conf_file_new(const char *path, struct buf *errors);
 /* Holds the file, too. */

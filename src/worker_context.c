@@ -166,6 +166,21 @@ api_context_fill(struct worker_context *ctx, struct api_context *api)
 	};
 }
 
+/* Of a connection that comes from now on. */
+static void
+set_tls(const struct worker_context *ctx, unsigned id, struct http_conf *http)
+{
+	http->tls = ctx->snapshot->tls->servers[id];
+	http->tls_helpers = ctx->process->handshakes;
+}
+
+static void
+set_admin_tls(struct worker_context *ctx)
+{
+	ctx->admin.public_tls = ctx->snapshot->tls->servers[LISTENER_PUBLIC];
+	ctx->admin.admin_tls = ctx->snapshot->tls->servers[LISTENER_ADMIN];
+}
+
 static struct http_server *
 open_admin(struct worker_context *ctx, const struct listener *l, const struct http_conf *http,
     struct err *err)
@@ -181,6 +196,7 @@ open_admin(struct worker_context *ctx, const struct listener *l, const struct ht
 		.reload = reload_ask,
 		.reload_arg = ctx->process->reload,
 	};
+	set_admin_tls(ctx);
 	return http_open(ctx->worker, http, l->connections, l->handle, admin_refused, &ctx->admin,
 	    err);
 }
@@ -198,6 +214,7 @@ open_listener(struct worker_context *ctx, unsigned id, struct err *err)
 		return true;
 	http = listener_worker_conf(l, worker_index(ctx->worker), ctx->process->workers_wanted,
 	    sockets);
+	set_tls(ctx, id, &http);
 	api_context_fill(ctx, &ctx->api[id]);
 	ctx->api[id].shows_reasons = l->shows_reasons;
 	ctx->http[id] = id == LISTENER_ADMIN ? open_admin(ctx, l, &http, err)
@@ -266,6 +283,7 @@ configure_listener(struct worker_context *ctx, enum listener_id id, const struct
 	if (ctx->http[id] == NULL)
 		return;
 	listener_conf(id, conf, &http);
+	set_tls(ctx, id, &http);
 	http_configure(ctx->http[id], &http);
 	ctx->api[id].conf = &conf->api;
 	ctx->api[id].snapshot = &ctx->snapshot->refs;
@@ -284,6 +302,7 @@ worker_context_configure(struct worker_context *ctx, void *snapshot)
 		configure_listener(ctx, i, ctx->snapshot->conf);
 	ctx->admin.settings = ctx->snapshot->conf->settings;
 	ctx->admin.setting_count = ctx->snapshot->conf->setting_count;
+	set_admin_tls(ctx);
 	refs_give(&before->refs);
 }
 

@@ -57,6 +57,8 @@ struct admin_context {
 	unsigned		 setting_count;
 	admin_reload_fn		*reload;
 	void			*reload_arg;	/* borrowed */
+	struct tls_server	*public_tls;	/* borrowed, as the next: of a listener, or NULL */
+	struct tls_server	*admin_tls;
 };
 
 /* The http_handler_fn of the admin listener, with a struct admin_context; /healthz and /readyz are

@@ -28,10 +28,13 @@
 #include "tenantgate/base/err.h"
 #include "tenantgate/base/slice.h"
 #include "tenantgate/loop/flow.h"
+#include "tenantgate/loop/meter.h"
 #include "tenantgate/loop/worker.h"
 
 struct http_server;
 struct http_exchange;
+struct offload;
+struct tls_server;
 
 /* Called for each request; may answer at once or start a flow. */
 typedef void http_handler_fn(struct http_exchange *, void *arg);
@@ -64,6 +67,10 @@ struct http_conf {
 	bool		 proxy_protocol;	/* each connection begins with a PROXY header, v1 or
 						 * v2, and comes from a trusted proxy */
 	http_probe_fn	*is_probe;		/* NULL: nothing is */
+	struct tls_server *tls;			/* held by the server, and by a connection that
+						 * began with it; NULL: in the clear */
+	struct offload	*tls_helpers;		/* borrowed: threads for handshakes; NULL: none */
+	uint64_t	 tls_handshake_timeout_us; /* from the accept, or the PROXY header */
 	size_t		 header_bytes_max;	/* request line and fields, line ends included */
 	unsigned	 header_count_max;	/* fields; as many trailers */
 	size_t		 target_max;		/* bytes of the request target */
@@ -100,6 +107,9 @@ unsigned		 http_shared_connections(const struct http_shared *);
 /* Since the start: those that were taken in, and those that max_client_conn refused. */
 uint64_t		 http_shared_accepted(const struct http_shared *);
 uint64_t		 http_shared_refused(const struct http_shared *);
+unsigned		 http_shared_handshakes(const struct http_shared *);	/* under way */
+/* By their end, and by TLS' version. */
+extern const struct meter_family tls_handshakes;
 
 /* NULL with err set when the address is not valid or cannot be bound (another has the port, and
  * shares_port is false). conf is copied, its strings borrowed. `refused` may be NULL. On the
@@ -131,7 +141,8 @@ unsigned		 http_open_exchanges(const struct http_server *);
 void			 http_close(struct http_server *);
 /* Other settings: connections take ceilings of a request's head from the next one on, times from
  * the next wait. The port, the address, trusted_proxies, proxy_protocol and max_client_conn_per_ip
- * stay as they were opened; strings are borrowed as before. */
+ * stay as they were opened; strings are borrowed as before. What TLS is made of is for connections
+ * that come from now on. */
 void			 http_configure(struct http_server *, const struct http_conf *);
 
 /* ---- the request ---- */
@@ -161,6 +172,7 @@ struct slice	http_network(const struct http_exchange *);
  * may, preflights are told by the handler. */
 bool		http_origin_is_listed(const struct http_exchange *);
 bool		http_is_head(const struct http_exchange *);
+const char	*http_tls_version(const struct http_exchange *);	/* "TLSv1.3"; NULL: none */
 uint64_t	http_bytes_in(const struct http_exchange *);	/* head and body, as on the wire */
 uint64_t	http_bytes_out(const struct http_exchange *);	/* the same; may still be queued */
 int		http_status(const struct http_exchange *);	/* 0 until a response began */

@@ -16,7 +16,8 @@
 struct metrics_job {
 	const struct admin_context *ctx; /* borrowed: closed after the helpers' last job */
 	struct metric_page page;
-	struct buf text; /* owned */
+	struct tls_server *public_tls, *admin_tls; /* held, or NULL: a reload has others */
+	struct buf text;			   /* owned */
 };
 
 struct metrics {
@@ -45,6 +46,8 @@ metrics_job_free(void *arg)
 
 	if (job == NULL)
 		return;
+	tls_server_give(job->public_tls);
+	tls_server_give(job->admin_tls);
 	buf_free(&job->text);
 	free(job);
 }
@@ -61,6 +64,7 @@ metrics_job_write(void *arg)
 	metrics_put_meters(&job->page, job->ctx);
 	metrics_put_breakers(&job->page, job->ctx);
 	metrics_put_tenants(&job->page, job->ctx);
+	metrics_put_certificates(&job->page, job->public_tls, job->admin_tls);
 	metric_end(&job->page);
 }
 
@@ -83,6 +87,8 @@ metrics_write(struct flow *f)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the metrics");
 	buf_init(&job->text, METRICS_PAGE_MAX);
 	job->ctx = m->req.ctx;
+	job->public_tls = tls_server_take(job->ctx->public_tls);
+	job->admin_tls = tls_server_take(job->ctx->admin_tls);
 	job->page = (struct metric_page){
 		.out = &job->text,
 		.is_open = wants_openmetrics(m->req.x),

@@ -17,6 +17,7 @@
 static const struct meter_family *const families[] = {
 	&ratelimit_decisions,
 	&client_aborts,
+	&tls_handshakes,
 	&otlp_spans,
 	&usage_tokens,
 	&usage_documents,

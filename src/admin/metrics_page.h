@@ -9,12 +9,16 @@
 
 #include "tenantgate/admin.h"
 #include "tenantgate/base/metric.h"
+#include "tenantgate/wire/tls_server.h"
 
 void	metrics_put_process(struct metric_page *, const struct admin_context *);
 void	metrics_put_flows(struct metric_page *, const struct admin_context *);
 void	metrics_put_scarce(struct metric_page *, const struct admin_context *);
 void	metrics_put_meters(struct metric_page *, const struct admin_context *);
 void	metrics_put_breakers(struct metric_page *, const struct admin_context *);
+/* By listener; either may be NULL. */
+void	metrics_put_certificates(struct metric_page *, const struct tls_server *public_tls,
+	    const struct tls_server *admin_tls);
 void	metrics_put_tenants(struct metric_page *, const struct admin_context *);
 
 #endif

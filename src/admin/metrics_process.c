@@ -174,6 +174,8 @@ put_clients(struct metric_page *page, const struct http_shared *clients)
 	put_figure(page, "tenantgate_client_connections_refused_total", METRIC_COUNTER,
 	    "Those that were refused: max_client_conn were open.",
 	    (double)http_shared_refused(clients));
+	put_figure(page, "tenantgate_tls_handshakes_in_progress", METRIC_GAUGE,
+	    "TLS handshakes of the public listener under way.", http_shared_handshakes(clients));
 }
 
 static void

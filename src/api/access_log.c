@@ -72,6 +72,7 @@ log_put_request(struct buf *b, const struct request *req)
 	if (req->caller.profile != NULL)
 		log_put_field(b, "issuer", slice_str(req->caller.profile->issuer));
 	log_put_field(b, "remote", slice_str(http_remote(req->x)));
+	log_put_field(b, "tls", slice_str(http_tls_version(req->x)));
 	log_put_field(b, "route", slice_str(req->flow.kind->name));
 	log_put_target(b, req->x);
 }

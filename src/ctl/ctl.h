@@ -72,6 +72,7 @@ void				 ctl_manual_print(void); /* contrib/man/tenantgatectl.1 */
 /* What of the command line holds for every command. Borrowed from argv and the environment. */
 struct ctl_options {
 	const char	*url, *key_file;
+	const char	*ca_file, *cert_file; /* NULL: of the environment, or none */
 	unsigned	 timeout_s; /* 0: not given */
 	unsigned	 limit;	   /* rows of a list; 0: all */
 	unsigned	 interval_s; /* of top */

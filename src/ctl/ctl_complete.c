@@ -84,8 +84,8 @@ complete_tenant(const struct ctl_options *o, const char *beginning)
 static void
 complete_option(const struct ctl_command *c, const char *beginning)
 {
-	static const char *const common[] = { "url", "key-file", "timeout", "limit", "all", "json",
-		"dry-run", "yes", "help" };
+	static const char *const common[] = { "url", "key-file", "ca-file", "cert-file", "timeout",
+		"limit", "all", "json", "dry-run", "yes", "help" };
 
 	for (const struct ctl_option *o = c != NULL ? c->options : NULL;
 	     o != NULL && o->name != NULL; o++)

@@ -37,6 +37,10 @@ print_usage(void)
 	       "  --key-file FILE   has an admin key; or TENANTGATE_ADMIN_KEY_FILE, or the key "
 	       "itself in\n"
 	       "                    TENANTGATE_ADMIN_KEY\n"
+	       "  --ca-file FILE    who has signed the door's certificate; or "
+	       "TENANTGATE_ADMIN_CA_FILE\n"
+	       "  --cert-file FILE  a certificate to show there, with its key; or "
+	       "TENANTGATE_ADMIN_CERT_FILE\n"
 	       "  --json            what the server says, as it says it\n"
 	       "  --dry-run         what would be done; nothing is\n"
 	       "  --yes             do not ask before what cannot be undone\n"
@@ -103,6 +107,8 @@ valued_read(struct command_line *line, const char *word, const char *next)
 	} valued[] = {
 		{ "--url", &o->url, NULL, 0 },
 		{ "--key-file", &o->key_file, NULL, 0 },
+		{ "--ca-file", &o->ca_file, NULL, 0 },
+		{ "--cert-file", &o->cert_file, NULL, 0 },
 		{ "--limit", NULL, &o->limit, 1 },
 		{ "--interval", NULL, &o->interval_s, 0 },
 		{ "--rounds", NULL, &o->rounds, 0 },

@@ -22,7 +22,7 @@
 #define CONNECT_TIMEOUT_S	  5
 #define TIMEOUT_S		  120 /* of what is not long */
 #define KEEPALIVE_S		  20L
-#define PROGRESS_MAX		  80  /* of a line of progress */
+#define PROGRESS_MAX		  80 /* of a line of progress */
 #define PROGRESS_AFTER_US	  1000000ull
 
 struct ctl_session {
@@ -179,6 +179,20 @@ session_set(struct ctl_session *s, const struct ctl_options *o)
 	(void)curl_easy_setopt(s->curl, CURLOPT_NOSIGNAL, 1L);
 }
 
+/* Where the environment names nothing, libcurl's own list of authorities holds. */
+static void
+session_set_tls(struct ctl_session *s, const struct ctl_options *o)
+{
+	const char *ca = o->ca_file != NULL ? o->ca_file : getenv("TENANTGATE_ADMIN_CA_FILE");
+	const char *cert =
+	    o->cert_file != NULL ? o->cert_file : getenv("TENANTGATE_ADMIN_CERT_FILE");
+
+	if (text_or_null(ca) != NULL)
+		(void)curl_easy_setopt(s->curl, CURLOPT_CAINFO, ca);
+	if (text_or_null(cert) != NULL)
+		(void)curl_easy_setopt(s->curl, CURLOPT_SSLCERT, cert);
+}
+
 struct ctl_session *
 ctl_session_open(const struct ctl_options *o, struct err *err)
 {
@@ -205,6 +219,7 @@ ctl_session_open(const struct ctl_options *o, struct err *err)
 	s->shows_progress = isatty(STDERR_FILENO) == 1;
 	buf_init(&s->answer, ANSWER_MAX);
 	session_set(s, o);
+	session_set_tls(s, o);
 	return s;
 }
 

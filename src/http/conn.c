@@ -30,12 +30,18 @@
 #include <event2/bufferevent.h>
 
 #include "tenantgate/base/clock.h"
+#include "tenantgate/wire/tls_session.h"
 
 static void
 bev_read(struct bufferevent *bev, void *arg)
 {
+	struct conn *c = arg;
+
 	(void)bev;
-	conn_readable(arg);
+	if (c->tls != NULL || c->handshake != NULL)
+		conn_tls_received(c);
+	else
+		conn_readable(c);
 }
 
 /* Called when the kernel has taken so much that libevent's queue is at or below its low watermark,
@@ -64,7 +70,9 @@ static void
 bev_event(struct bufferevent *bev, short what, void *arg)
 {
 	(void)bev;
-	if (what & BEV_EVENT_ERROR)
+	if ((what & BEV_EVENT_ERROR) && ((struct conn *)arg)->handshake != NULL)
+		conn_tls_abandoned(arg, "left");
+	else if (what & BEV_EVENT_ERROR)
 		conn_close(arg);
 	else if (what & BEV_EVENT_EOF)
 		conn_eof(arg);
@@ -89,6 +97,10 @@ conn_timed_out(struct conn *c)
 	} else if (c->state == CONN_IDLE && conn_queued(c) > 0) {
 		/* Still taking its last response; sending has a deadline of its own. */
 		conn_deadline(c, c->server->conf.keepalive_timeout_us);
+	} else if (c->state == CONN_IDLE && c->tls != NULL) {
+		conn_finish(c, END_CLOSE); /* with close_notify */
+	} else if (c->state == CONN_TLS) {
+		conn_tls_abandoned(c, "timeout");
 	} else {
 		conn_close(c);
 	}
@@ -141,6 +153,7 @@ conn_free(struct conn *c)
 	buf_free(&c->out);
 	buf_free(&c->head);
 	buf_free(&c->line);
+	tls_session_free(c->tls);
 	free(c);
 }
 
@@ -172,6 +185,8 @@ turn_ended(void *arg)
 		conn_readable(c);
 	if (c->state != CONN_CLOSED && !pipeline_continues(c))
 		conn_flush(c);
+	if (c->state == CONN_FLUSH)
+		conn_tls_finish(c);
 	if (c->state == CONN_FLUSH && conn_queued(c) == 0)
 		conn_flushed(c);
 }
@@ -276,6 +291,35 @@ conn_enter(struct conn *c)
 	return c->counted;
 }
 
+/* A connection that comes while all are to go has no more time than the others. */
+void
+conn_begin(struct conn *c)
+{
+	uint64_t us = c->server->conf.keepalive_min_timeout_us;
+
+	if (c->server->tls != NULL && c->tls == NULL) {
+		conn_tls_begin(c);
+	} else if (c->is_refused) {
+		conn_turn_away(c);
+	} else {
+		conn_move(c, CONN_IDLE);
+		if (c->server->draining && c->tls != NULL)
+			conn_deadline(c, us == 0 ? 1 : us);
+	}
+}
+
+/* Who has no place is told so at once, as far as that costs nothing but words: behind a PROXY
+ * header, or after a handshake of one of a flood, it would cost more. */
+static bool
+conn_may_begin(const struct conn *c)
+{
+	const struct http_server *s = c->server;
+
+	if (!c->is_refused || s->tls == NULL)
+		return true;
+	return !s->conf.proxy_protocol && s->refused_conns <= CONN_REFUSED_MAX;
+}
+
 bool
 conn_open(struct http_server *s, int fd, const struct sockaddr *sa)
 {
@@ -294,11 +338,13 @@ conn_open(struct http_server *s, int fd, const struct sockaddr *sa)
 	}
 	conn_address(c, sa);
 	TAILQ_INSERT_TAIL(&s->conns, c, link);
-	if (!conn_enter(c))
-		conn_turn_away(c);
-	else if (s->conf.proxy_protocol && !conn_proxy_may_speak(c))
+	c->is_refused = !conn_enter(c);
+	if (!conn_may_begin(c) ||
+	    (!c->is_refused && s->conf.proxy_protocol && !conn_proxy_may_speak(c)))
 		conn_close(c);
+	else if (!c->is_refused && s->conf.proxy_protocol)
+		conn_move(c, CONN_PROXY);
 	else
-		conn_move(c, s->conf.proxy_protocol ? CONN_PROXY : CONN_IDLE);
+		conn_begin(c);
 	return true;
 }

@@ -71,19 +71,12 @@ proxy_header_refused(struct conn *c)
 static void
 proxy_header_done(struct conn *c, const struct proxy_header *h)
 {
-	struct err full = { .code = ERR_NONE };
-	bool has_place;
-
 	buf_free(&c->line);
 	if (h->has_source)
 		c->address = h->source;
-	conn_move(c, CONN_IDLE);
-	has_place = conn_address_enter(c);
+	c->is_refused = !conn_address_enter(c);
 	c->may_forward = c->may_forward && (h->has_source || h->is_local);
-	if (has_place)
-		return;
-	conn_full_error(&full);
-	conn_refuse(c, &full);
+	conn_begin(c);
 }
 
 /* The parser of requests lends its buffer for lines: it has not begun. */

@@ -7,10 +7,12 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
+#include "tenantgate/wire/tls_session.h"
+
 struct evbuffer *
 conn_input(struct conn *c)
 {
-	return bufferevent_get_input(c->bev);
+	return c->tls != NULL ? tls_session_plain(c->tls) : bufferevent_get_input(c->bev);
 }
 
 /*

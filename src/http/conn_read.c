@@ -66,6 +66,7 @@ conn_input_received(struct conn *c)
 		conn_proxy_received(c);
 	switch (c->state) {
 	case CONN_PROXY:
+	case CONN_TLS:
 		break;
 	case CONN_IDLE:
 	case CONN_HEAD:
@@ -95,6 +96,8 @@ conn_half_closed(struct conn *c)
 {
 	if (c->state == CONN_EXCHANGE)
 		conn_close(c);
+	else if (c->state == CONN_TLS)
+		conn_tls_abandoned(c, "left");
 	else if (c->state == CONN_LINGER)
 		conn_close(c);
 	else if (c->state != CONN_FLUSH && c->state != CONN_CLOSED && !c->task_posted)

@@ -40,12 +40,14 @@ state_limit(const struct conn *c, enum conn_state to)
 {
 	const struct http_conf *conf = &c->server->conf;
 
-	if (c->is_spare && (to == CONN_PROXY || to == CONN_IDLE || to == CONN_HEAD) &&
+	if (c->is_spare && to != CONN_EXCHANGE && to < CONN_DRAIN &&
 	    conf->header_timeout_us > CONN_SPARE_US)
 		return CONN_SPARE_US;
 	switch (to) {
 	case CONN_PROXY:
 		return conf->header_timeout_us;
+	case CONN_TLS:
+		return conf->tls_handshake_timeout_us;
 	case CONN_IDLE: /* a fresh connection (no status yet) is expected to send its request */
 		return c->x.status == 0 ? conf->header_timeout_us : conf->keepalive_timeout_us;
 	case CONN_HEAD:
@@ -130,6 +132,7 @@ conn_close(struct conn *c)
 	if (c->state == CONN_CLOSED)
 		return;
 	conn_resume(c);
+	conn_handshake_leave(c);
 	c->state = CONN_CLOSED;
 	timer_free(&c->timer);
 	bufferevent_free(c->bev);

@@ -3,6 +3,8 @@
  * conn: one client's connection and the one exchange that is open on it.
  *
  *	[proxy], where a listener requires the PROXY protocol: its header is whole
+ *	   v
+ *	[tls], where it has certificates: the handshake is whole
  *	   v     a byte         head complete      http_end
  *	 [idle] -------> [head] ---------> [exchange] -------> [idle], or
  *	                   |                   |  \-- small rest of a body --> [drain] --> [idle]
@@ -39,6 +41,8 @@
 
 struct bufferevent;
 struct evbuffer;
+struct handshake;
+struct tls_session;
 
 /* Bytes, unless the name has another unit. */
 #define CONN_READ_AHEAD		16384	/* of later requests, held while one is answered */
@@ -58,6 +62,7 @@ struct evbuffer;
 
 enum conn_state {
 	CONN_PROXY,	/* waits for the PROXY header; nothing else of it is read before */
+	CONN_TLS,	/* the handshake; nothing else of it is read before */
 	CONN_IDLE,	/* between requests; a fresh connection too */
 	CONN_HEAD,	/* some bytes of a header section have come */
 	CONN_EXCHANGE,	/* the handler has the request, until http_end() */
@@ -121,6 +126,7 @@ struct conn {
 	struct bufferevent	*bev;		/* owned; NULL once closed */
 	bool			 eof;		/* the client shut its side: nothing more comes */
 	bool			 counted;	/* in the shared count; false: past the limit */
+	bool			 is_refused;	/* it has no place, and is to be told so */
 	bool			 is_spare;	/* in a place that is kept for probes */
 	bool			 is_proxy;	/* by its address: it carries many */
 	bool			 may_forward;	/* its X-Forwarded-For is believed */
@@ -138,6 +144,9 @@ struct conn {
 	struct event		*watch;		/* owned; reading is paused while there is one */
 	int			 watch_fd;	/* owned: a duplicate of the socket's; -1: none */
 	struct buf		 out;		/* owned: written since the turn began */
+	struct handshake	*handshake;	/* borrowed: a flow, until TLS is open */
+	struct tls_session	*tls;		/* owned, once it is open; NULL: in the clear */
+	bool			 has_said_end;	/* TLS' close_notify is sent */
 	struct in6_addr		 address;	/* IPv4 mapped; the peer's, or its PROXY header's */
 	struct in6_addr		 client;	/* the same, or by its X-Forwarded-For */
 	char			 remote[INET6_ADDRSTRLEN];	/* client, as text */
@@ -160,6 +169,9 @@ struct http_server {
 	unsigned		 exchanges;	/* open, also of clients that left */
 	unsigned		 refused_conns;	/* open past the limit, only to be sent 503 */
 	struct network_list	 proxies;	/* conf.trusted_proxies */
+	struct tls_server	*tls;		/* held: conf.tls */
+	uint64_t		 tls_turn;	/* of the loop: the last that computed handshakes */
+	uint64_t		 tls_turn_us;	/* how long, in that turn */
 	bool			 says_close;	/* every response ends its connection */
 	bool			 draining;
 	bool			 stopped;	/* no handler is called any more */
@@ -170,6 +182,20 @@ struct http_server {
 /* conn.c: takes over an accepted socket. False when there is no memory; the descriptor is then
  * still the caller's. */
 bool		 conn_open(struct http_server *, int fd, const struct sockaddr *);
+
+/* It is known who it is: on to the handshake, or to its first request, or to be told that it has no
+ * place. */
+void		 conn_begin(struct conn *);
+
+/* conn_tls.c */
+void		 conn_tls_begin(struct conn *);	/* to CONN_TLS; may close it */
+/* There are bytes: of the handshake, or to be decrypted and read. */
+void		 conn_tls_received(struct conn *);
+/* A handshake that is not to be ends with its connection; counted as `result`. */
+void		 conn_tls_abandoned(struct conn *, const char *result);
+/* Lets go of the handshake, if one is under way. */
+void		 conn_handshake_leave(struct conn *);
+void		 conn_tls_finish(struct conn *);	/* says close_notify, behind all else */
 
 /* conn_state.c */
 /* Sets the state and its deadline. Any state but CONN_CLOSED, from any but CONN_CLOSED. */
@@ -198,6 +224,8 @@ void		 conn_timer_arm(struct conn *, uint64_t now);	/* for the earlier deadline 
 /* conn_write.c: either may close the connection, when the socket fails or there is no memory. */
 void		 conn_write(struct conn *, const void *, size_t);	/* copied */
 void		 conn_flush(struct conn *);
+/* What the session has to send, its own words or what was encrypted. */
+void		 conn_send_tls(struct conn *, struct tls_session *);
 size_t		 conn_queued(const struct conn *);	/* bytes not yet taken by the kernel */
 
 /* conn_input.c */
@@ -259,6 +287,7 @@ enum conn_place {
 };
 enum conn_place shared_enter(struct http_shared *, const struct http_conf *);
 void		 shared_leave(struct http_shared *);
+void		 shared_handshakes_add(struct http_shared *, int);
 /* An ordinary place is free, or the caller's own would be one by now. */
 bool		 shared_has_room(const struct http_shared *, const struct http_conf *);
 /* What a client is counted by. Borrowed from the address. */

@@ -15,6 +15,8 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
+#include "tenantgate/wire/tls_session.h"
+
 #define STAGE_MAX	16384	/* bytes of c->out; more in one turn is sent before its end */
 #define QUEUE_PIECE	4000	/* bytes; with libevent's own of a chain they fill 4 KiB */
 
@@ -42,7 +44,7 @@ conn_queue(struct conn *c, const char *p, size_t n)
 /* To the kernel as far as it takes it, the rest to libevent. MSG_NOSIGNAL: a client that left is an
  * error of this connection, not a SIGPIPE. */
 static void
-conn_send(struct conn *c, const char *p, size_t n)
+conn_send_wire(struct conn *c, const char *p, size_t n)
 {
 	ssize_t sent = 0;
 
@@ -61,6 +63,41 @@ conn_send(struct conn *c, const char *p, size_t n)
 		conn_close(c);
 	else
 		conn_sending(c);
+}
+
+/* Never after the connection was closed: TLS' own words are dropped then. */
+void
+conn_send_tls(struct conn *c, struct tls_session *tls)
+{
+	struct buf *out = tls_session_out(tls);
+
+	if (c->state != CONN_CLOSED && out->len > 0)
+		conn_send_wire(c, out->data, out->len);
+	if (out->cap > CONN_SPARE_MAX)
+		buf_free(out);
+	else
+		buf_reset(out);
+}
+
+/* Encrypted piece by piece: what the client does not take is held once. */
+static void
+conn_send(struct conn *c, const char *p, size_t n)
+{
+	if (c->tls == NULL) {
+		conn_send_wire(c, p, n);
+		return;
+	}
+	while (n > 0 && c->state != CONN_CLOSED) {
+		size_t piece = n < TLS_WRITE_MAX ? n : TLS_WRITE_MAX;
+
+		if (!tls_session_write(c->tls, p, piece)) {
+			conn_close(c);
+			return;
+		}
+		conn_send_tls(c, c->tls);
+		p += piece;
+		n -= piece;
+	}
 }
 
 /* What a connection's buffer may keep: little while it is idle, or its client is slower than we. */

@@ -15,6 +15,7 @@
 
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
+#include "tenantgate/wire/tls_server.h"
 
 void
 http_conf_init(struct http_conf *conf)
@@ -31,6 +32,7 @@ http_conf_init(struct http_conf *conf)
 		.send_timeout_us = 60000000,
 		.keepalive_timeout_us = 75000000,
 		.keepalive_min_timeout_us = 1000000,
+		.tls_handshake_timeout_us = 10000000,
 		.write_high_water = 8192,
 	};
 }
@@ -56,10 +58,12 @@ http_open(struct worker *w, const struct http_conf *conf, struct http_shared *sh
 	s->refused = refused;
 	s->arg = arg;
 	s->date_second = -1;
+	s->tls = tls_server_take(conf->tls);
 	TAILQ_INIT(&s->conns);
 	if (network_list_read(&s->proxies, conf->trusted_proxies, err) &&
 	    listen_open(&s->listen, s, err))
 		return s;
+	tls_server_give(s->tls);
 	free(s);
 	return NULL;
 }
@@ -80,7 +84,10 @@ void
 http_configure(struct http_server *s, const struct http_conf *conf)
 {
 	struct http_conf opened = s->conf;
+	struct tls_server *before = s->tls;
 
+	s->tls = tls_server_take(conf->tls);
+	tls_server_give(before);
 	s->conf = *conf;
 	s->conf.listen_addr = opened.listen_addr;
 	s->conf.listen_port = opened.listen_port;
@@ -121,7 +128,9 @@ conn_last_chance(struct conn *c)
 {
 	uint64_t us = c->server->conf.keepalive_min_timeout_us;
 
-	if (us == 0)
+	if (us == 0 && c->state == CONN_TLS)
+		conn_close(c);
+	else if (us == 0)
 		conn_finish(c, END_CLOSE);
 	else if (c->deadline == 0 || c->deadline > clock_mono_us() + us)
 		conn_deadline(c, us);
@@ -138,7 +147,9 @@ http_drain(struct http_server *s)
 	s->draining = s->says_close = true;
 	for (c = TAILQ_FIRST(&s->conns); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);
-		if ((c->state == CONN_IDLE || c->state == CONN_PROXY) &&
+		if (c->state == CONN_TLS)
+			conn_last_chance(c);
+		else if ((c->state == CONN_IDLE || c->state == CONN_PROXY) &&
 		    evbuffer_get_length(conn_input(c)) == 0)
 			conn_last_chance(c);
 	}
@@ -179,5 +190,6 @@ http_close(struct http_server *s)
 	}
 	assert(s->exchanges == 0);
 	listen_abandon(&s->listen);
+	tls_server_give(s->tls);
 	free(s);
 }

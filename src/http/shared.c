@@ -16,6 +16,7 @@
 struct http_shared {
 	atomic_uint	 total;
 	_Atomic uint64_t accepted, refused;	/* since the start */
+	atomic_uint	 handshakes;	/* under way */
 	pthread_mutex_t	 lock;		/* of `addresses`; held for one look-up and change */
 	struct map	*addresses;	/* owned: address -> count, as a pointer's value */
 };
@@ -57,6 +58,18 @@ uint64_t
 http_shared_refused(const struct http_shared *sh)
 {
 	return atomic_load_explicit(&sh->refused, memory_order_relaxed);
+}
+
+unsigned
+http_shared_handshakes(const struct http_shared *sh)
+{
+	return atomic_load_explicit(&sh->handshakes, memory_order_relaxed);
+}
+
+void
+shared_handshakes_add(struct http_shared *sh, int n)
+{
+	atomic_fetch_add_explicit(&sh->handshakes, (unsigned)n, memory_order_relaxed);
 }
 
 /* The whole of an IPv4 address (in its mapped form), the upper half of an IPv6 one. */

@@ -198,7 +198,13 @@ enum flow_rc
 offload_run(struct flow *f, struct slice holder, offload_fn *fn, offload_drop_fn *drop, void *arg,
     void **out)
 {
-	struct offload *o = *worker_offload(f->worker);
+	return offload_run_on(*worker_offload(f->worker), f, holder, fn, drop, arg, out);
+}
+
+enum flow_rc
+offload_run_on(struct offload *o, struct flow *f, struct slice holder, offload_fn *fn,
+    offload_drop_fn *drop, void *arg, void **out)
+{
 	struct offload_job *job;
 
 	*out = NULL;

@@ -9,6 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { programs, Stack } from '../live/lib/stack.mjs';
+import { Authority } from '../live/lib/tls.mjs';
 import { measure } from './load.mjs';
 import { startNginx } from './nginx.mjs';
 import { compare, machine, print } from './report.mjs';
@@ -34,18 +35,26 @@ function options() {
 
 async function startGate(stack, changes) {
 	const gate = await stack.tenantgate({ workers: 1, access_log: 'off',
-		rate_limit_requests_per_minute: 0, rate_limit_key_requests_per_minute: 0, ...changes });
-	return { name: 'tenantgate', url: gate.url, pid: gate.program.pid, gate };
+		rate_limit_requests_per_minute: 0, rate_limit_key_requests_per_minute: 0, ...changes },
+	{ wait: false });
+	await gate.program.says(/"serve.ready"/);
+	const url = changes.tls_certificate ? gate.url.replace('http:', 'https:') : gate.url;
+	return { name: 'tenantgate', url, pid: gate.program.pid, gate };
 }
 
-// Three of each: one worker, one worker that writes an access log, two workers.
+// Five of each: one worker, one worker that writes an access log, two workers; one worker with TLS,
+// by an EC key and by an RSA key.
 async function startServers(stack) {
-	const kinds = { one: {}, log: { access_log: 'on' }, two: { workers: 2 } };
+	const ca = new Authority(join(stack.dir, 'pki'));
+	const ec = ca.issue('ec'), rsa = ca.issue('rsa', { kind: ['rsa:2048'] });
+	const kinds = { one: {}, log: { access_log: 'on' }, two: { workers: 2 }, ec: { tls: ec },
+		rsa: { tls: rsa } };
 	const servers = { gate: {}, nginx: {} };
-	for (const [kind, changes] of Object.entries(kinds)) {
-		servers.gate[kind] = await startGate(stack, changes);
+	for (const [kind, { tls, ...changes }] of Object.entries(kinds)) {
+		servers.gate[kind] = await startGate(stack, { ...changes, ...tls && {
+			tls_certificate: tls.certificate, tls_certificate_key: tls.key } });
 		servers.nginx[kind] = await startNginx(stack, `nginx-${kind}`, {
-			workers: changes.workers ?? 1, log: kind === 'log' });
+			workers: changes.workers ?? 1, log: kind === 'log', tls });
 	}
 	return servers;
 }
@@ -94,6 +103,8 @@ async function group(title, gate, nginx, asks, seconds, pause) {
 
 async function groups(stack, { gate, nginx }, asks, only) {
 	const health = { gate: asks.health, nginx: asks.health };
+	const once = { ...asks.health, headers: ['Connection: close'] };
+	const fresh = { gate: once, nginx: once };
 	const burst = { tokens: TOKENS };
 	const apart = { tokens: TOKENS, token_delay_ms: 5 };
 	const list = [
@@ -104,6 +115,12 @@ async function groups(stack, { gate, nginx }, asks, only) {
 		['POST /chat, 20 tokens 5 ms apart, 2 workers', 'two', apart, asks, 6],
 		['GET /healthz, 1 worker', 'one', burst, health, 3],
 		['GET /healthz, 2 workers', 'two', burst, health, 3],
+		['GET /healthz, 1 worker, a connection each', 'one', burst, fresh, 3],
+		['TLS: GET /healthz, 1 worker', 'ec', burst, health, 3],
+		['TLS: POST /chat, 20 tokens at once, 1 worker', 'ec', burst, asks, 5],
+		['TLS: POST /chat, 20 tokens 5 ms apart, 1 worker', 'ec', apart, asks, 6],
+		['TLS: GET /healthz, 1 worker, a connection each, EC key', 'ec', burst, fresh, 4],
+		['TLS: GET /healthz, 1 worker, a connection each, RSA-2048', 'rsa', burst, fresh, 4],
 	];
 	const out = [];
 	for (const [title, kind, knobs, what, seconds] of list) {

@@ -5,7 +5,15 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../live/lib/process.mjs';
 
-function configuration({ dir, port, upstream, workers, log }) {
+// The ciphers and versions of tenantgate's defaults.
+function tlsLines({ certificate, key }) {
+	return `ssl_certificate ${certificate};
+		ssl_certificate_key ${key};
+		ssl_protocols TLSv1.2 TLSv1.3;
+		ssl_ecdh_curve X25519:prime256v1:secp384r1;`;
+}
+
+function configuration({ dir, port, upstream, workers, log, tls }) {
 	return `daemon off;
 worker_processes ${workers};
 pid ${dir}/pid;
@@ -26,7 +34,8 @@ http {
 		keepalive_requests 100000000;
 	}
 	server {
-		listen 127.0.0.1:${port} reuseport;
+		listen 127.0.0.1:${port} reuseport${tls ? ' ssl' : ''};
+		${tls ? tlsLines(tls) : ''}
 		location = /chat {
 			proxy_pass http://model/v1/chat/completions;
 			proxy_http_version 1.1;
@@ -42,14 +51,14 @@ http {
 `;
 }
 
-// { url, pid } of one more nginx of this stack.
-export async function startNginx(stack, name, { workers = 1, log = false } = {}) {
+// { url, pid } of one more nginx of this stack. tls: { certificate, key }, files.
+export async function startNginx(stack, name, { workers = 1, log = false, tls } = {}) {
 	const dir = join(stack.dir, name);
 	const port = await freePort();
 	mkdirSync(dir);
 	const path = join(dir, 'nginx.conf');
-	writeFileSync(path, configuration({ dir, port, workers, log, upstream: stack.model.port }));
+	writeFileSync(path, configuration({ dir, port, workers, log, tls, upstream: stack.model.port }));
 	const program = stack.program(name, 'nginx', ['-p', dir, '-c', path, '-e',
 		join(dir, 'error.log')]);
-	return { name, url: `http://127.0.0.1:${port}`, pid: program.pid, program };
+	return { name, url: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`, pid: program.pid, program };
 }

@@ -57,6 +57,9 @@ typedef void offload_drop_fn(void *job);	/* frees an abandoned job; any thread *
  * *out stays NULL. holder: whose work it is; copied. */
 enum flow_rc	 offload_run(struct flow *, struct slice holder, offload_fn *, offload_drop_fn *,
 		    void *job, void **out) __attribute__((warn_unused_result));
+/* The same, by other helpers than the worker's; NULL: fn runs in place. */
+enum flow_rc	 offload_run_on(struct offload *, struct flow *, struct slice holder, offload_fn *,
+		    offload_drop_fn *, void *job, void **out) __attribute__((warn_unused_result));
 /* Without a flow that waits: fn(job) runs, then drop(job). Only the latter after the wait's
  * time-out, and of what is still queued at the close. False when the holder has too many jobs
  * waiting, or no thread is to be had: then nothing was taken over. Any thread. */
