@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "retrieval/hybrid_statement.h"
+#include "retrieval/sketch.h"
 #include "retrieval/vector_parts.h"
 #include "tenantgate/retrieval.h"
 #include "tenantgate/retrieval/search_filter.h"
@@ -66,29 +67,70 @@ index_distance_write(struct buf *b, const struct vector_index *index, unsigned d
 		buf_puts(b, DISTANCE);
 }
 
-/* Two branches, of which every row is in exactly one. What the index finds comes nearest first, but
- * where it goes on behind other documents' rows (hnsw.iterative_scan = relaxed_order). */
+bool
+vector_by_sketches(const struct vector_index *index, const struct search_request *r)
+{
+	return sketch_is_kept(r->schema_version) && index->is_halfvec &&
+	    r->dimensions >= SKETCH_DIMENSIONS_MIN;
+}
+
+/* Of what has a sketch, the nearest by it. Read one after another: the table has a few pages. */
+static void
+sketched_write(struct buf *b, const struct vector_index *index)
+{
+	buf_puts(b, " UNION ALL (SELECT * FROM (SELECT * FROM (" CHUNK_DISTANCES);
+	buf_printf(b,
+	    " WHERE tail AND id" PG_ABOVE "%" PRId64 " AND id" PG_EQUALS
+	    "ANY (ARRAY(SELECT id FROM (SELECT id, sketch OPERATOR(@.<~>)"
+	    "  (SELECT @.binary_quantize($1::@.vector)) AS bits FROM public.chunk_sketch"
+	    "  WHERE (SELECT sketched_of FROM public.retrieval WHERE one)" PG_EQUALS "%" PRId64
+	    "  OFFSET 0) s ORDER BY bits LIMIT " SKETCH_CANDIDATES "))"
+	    " OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH ")",
+	    index->indexed_to, index->indexed_to);
+}
+
+/* From where on the tail has to be compared as it is. */
+static void
+bare_bound_write(struct buf *b, const struct vector_index *index, bool by_sketches)
+{
+	if (by_sketches)
+		buf_printf(b,
+		    "greatest(%" PRId64 ", (SELECT sketched_to FROM public.retrieval"
+		    " WHERE one AND sketched_of" PG_EQUALS "%" PRId64 "))",
+		    index->indexed_to, index->indexed_to);
+	else
+		buf_printf(b, "%" PRId64, index->indexed_to);
+}
+
+/* Two branches or three, of which every row is in exactly one. What the index finds comes nearest
+ * first, but where it goes on behind other documents' rows (hnsw.iterative_scan = relaxed_order).
+ */
 void
-vector_index_write(struct buf *b, const struct vector_index *index, unsigned dimensions, bool some)
+vector_index_write(struct buf *b, const struct vector_index *index, const struct search_request *r,
+    bool some)
 {
 	const char *where = some ? " AND " OF_DOCUMENTS : "";
+	bool by_sketches = !some && vector_by_sketches(index, r);
 
 	buf_puts(b, "(SELECT * FROM (" CHUNK_DISTANCES);
 	buf_printf(b, " WHERE (NOT tail OR id" PG_AT_MOST "%" PRId64 ")%s ORDER BY ",
 	    index->indexed_to, where);
-	index_distance_write(b, index, dimensions);
+	index_distance_write(b, index, r->dimensions);
 	buf_printf(b, " LIMIT " TEXT(SEARCH_K_MAX) ") i%s LIMIT $2)",
 	    some ? " ORDER BY distance, id" : "");
 	buf_puts(b, " UNION ALL (SELECT * FROM (SELECT * FROM (" CHUNK_DISTANCES);
-	buf_printf(b, " WHERE tail AND id" PG_ABOVE "%" PRId64 "%s", index->indexed_to, where);
-	buf_puts(b, " OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH ")");
+	buf_puts(b, " WHERE tail AND id" PG_ABOVE);
+	bare_bound_write(b, index, by_sketches);
+	buf_printf(b, "%s OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH ")", where);
+	if (by_sketches)
+		sketched_write(b, index);
 }
 
 static void
-index_all_write(struct buf *b, const struct vector_index *index, unsigned dimensions)
+index_all_write(struct buf *b, const struct vector_index *index, const struct search_request *r)
 {
 	buf_puts(b, HITS INDEX_NAME " FROM (SELECT * FROM (");
-	vector_index_write(b, index, dimensions, false);
+	vector_index_write(b, index, r, false);
 	buf_puts(b, ") u ORDER BY distance, id LIMIT $2) b" JOIN_LIVING IN_ORDER);
 }
 
@@ -132,7 +174,7 @@ index_some_write(struct buf *b, const struct vector_index *index, const struct s
 {
 	vector_wanted_write(b, r, 3);
 	buf_puts(b, " " HITS INDEX_NAME " FROM (SELECT * FROM (");
-	vector_index_write(b, index, r->dimensions, true);
+	vector_index_write(b, index, r, true);
 	buf_puts(b, ") u ORDER BY distance, id LIMIT $2) b" JOIN_LIVING IN_ORDER);
 }
 
@@ -151,7 +193,7 @@ way_write(struct buf *b, enum vector_way way, const struct vector_index *index,
 		buf_puts(b, exact);
 		break;
 	case WAY_INDEX:
-		index_all_write(b, index, r->dimensions);
+		index_all_write(b, index, r);
 		break;
 	case WAY_EXACT_SOME:
 		exact_some_write(b, r);

@@ -10,6 +10,7 @@
  *	statement_print missing			... of documents that have none
  *	statement_print stage			... of a segment of a document on its way
  *	statement_print take			what makes those count
+ *	statement_print sketch BOUND		what makes sketches of the tail, of 1,536 numbers
  *	statement_print forget			what takes away what an attempt has staged
  *	statement_print WAY DIMENSIONS INDEX BOUND [hybrid] [before] [ids] [owner] [FILTER]
  *
@@ -19,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "retrieval/index.h"
+#include "retrieval/sketch.h"
 #include "retrieval/staging_forget.h"
 #include "retrieval/text_store.h"
 #include "retrieval/vector_settings.h"
@@ -46,6 +49,19 @@ local_print(const char *way, const char *k)
 	if (vector_settings((enum vector_way)strtoul(way, NULL, 10), (unsigned)strtoul(k, NULL, 10),
 		true, settings))
 		printf("%s;", settings);
+	return 0;
+}
+
+static int
+sketch_print(const char *bound)
+{
+	const struct vector_column column = { .schema = "public", .dimensions = 1536 };
+	struct buf out;
+
+	buf_init(&out, 1u << 16);
+	sketch_statement_write(&out, &column, strtoll(bound, NULL, 10));
+	printf("%.*s\n", (int)out.len, out.data);
+	buf_free(&out);
 	return 0;
 }
 
@@ -116,6 +132,8 @@ main(int argc, char **argv)
 		return puts(text_take_statement) < 0;
 	if (argc == 2 && strcmp(argv[1], "forget") == 0)
 		return puts(staging_forget_statement) < 0;
+	if (argc == 3 && strcmp(argv[1], "sketch") == 0)
+		return sketch_print(argv[2]);
 	if (argc == 4 && strcmp(argv[1], "local") == 0)
 		return local_print(argv[2], argv[3]);
 	if (argc >= 5)
