@@ -122,11 +122,11 @@ decide_without(const struct index_state *s, const struct index_kind *kind)
 static bool
 needs_sketches(const struct index_state *s)
 {
-	bool is_of_another = s->sketched_of != 0 && s->sketched_of != s->indexed_to;
-	int64_t done =
-	    is_of_another || s->sketched_to < s->indexed_to ? s->indexed_to : s->sketched_to;
+	bool counts = s->sketched_of == s->indexed_to;
+	int64_t done = counts && s->sketched_to > s->indexed_to ? s->sketched_to : s->indexed_to;
 
-	return s->has_sketches && (is_of_another || s->last_id - done > INDEX_TAIL_REST);
+	return s->has_sketches &&
+	    ((s->sketched_of != 0 && !counts) || s->last_id - done > INDEX_TAIL_REST);
 }
 
 static struct index_decision

@@ -4,9 +4,10 @@
  * retrieval_schema.c.
  *
  * A chunk's sketch goes with it by triggers, so that builds that know of none keep them right, too.
- * Of each row for what is changed: that is merged, in batches, or gets another vector. Once a
- * statement for what is deleted: there are few sketches beside the chunks that a document may
- * have, and none while nothing is merged.
+ * Of each row for what is changed: that is merged, in batches; or it stays in the tail or comes
+ * back, with another vector perhaps, and then no sketch counts any more. Once a statement for what
+ * is deleted: there are few sketches beside the chunks that a document may have, and next to none
+ * while nothing is merged.
  */
 #ifndef TENANTGATE_RETRIEVAL_SKETCH_SCHEMA_H
 #define TENANTGATE_RETRIEVAL_SKETCH_SCHEMA_H
@@ -23,11 +24,14 @@
 #define MAKE_SKETCH_CHANGED \
 	"CREATE OR REPLACE FUNCTION public.chunk_changed() RETURNS pg_catalog.trigger" \
 	" LANGUAGE plpgsql AS $$ BEGIN" \
-	" DELETE FROM public.chunk_sketch WHERE id" PG_EQUALS "OLD.id;" \
+	" IF NEW.tail THEN UPDATE public.retrieval SET sketched_of = 0" \
+	"  WHERE one AND sketched_of" PG_DIFFERS "0;" \
+	" ELSE DELETE FROM public.chunk_sketch WHERE id" PG_EQUALS "OLD.id; END IF;" \
 	" RETURN NULL; END $$"
 #define ADD_SKETCH_CHANGED \
 	"CREATE OR REPLACE TRIGGER chunk_changed AFTER UPDATE OF tail ON public.chunk" \
-	" FOR EACH ROW WHEN (OLD.tail) EXECUTE FUNCTION public.chunk_changed()"
+	" FOR EACH ROW WHEN (OLD.tail OR NEW.tail)" \
+	" EXECUTE FUNCTION public.chunk_changed()"
 
 /* Looked up one after another, whatever the table's statistics. */
 #define MAKE_SKETCH_GONE \

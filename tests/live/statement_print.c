@@ -12,9 +12,10 @@
  *	statement_print take			what makes those count
  *	statement_print sketch BOUND		what makes sketches of the tail, of 1,536 numbers
  *	statement_print forget			what takes away what an attempt has staged
- *	statement_print WAY DIMENSIONS INDEX BOUND [hybrid] [before] [ids] [owner] [FILTER]
+ *	statement_print WAY DIMENSIONS INDEX BOUND [hybrid] [before] [places] [ids] [owner] [FILTER]
  *
- * WAY: of enum vector_way, as a number. before: of RETRIEVAL_SCHEMA_TAIL. FILTER: JSON.
+ * WAY: of enum vector_way, as a number. before: of RETRIEVAL_SCHEMA_TAIL;
+ * places: of RETRIEVAL_SCHEMA_PLACES. FILTER: JSON.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,8 @@ statement_print(int argc, char **argv)
 			request.text_weight = 85;
 		} else if (strcmp(argv[i], "before") == 0) {
 			request.schema_version = RETRIEVAL_SCHEMA_TAIL;
+		} else if (strcmp(argv[i], "places") == 0) {
+			request.schema_version = RETRIEVAL_SCHEMA_PLACES;
 		} else if (strcmp(argv[i], "owner") == 0) {
 			request.owner = "a";
 		} else {
