@@ -57,7 +57,7 @@ hybrid_text_write(struct buf *b, enum vector_way way, const struct search_reques
 /* The table nearest (id, distance), behind wanted where there is that. */
 static void
 hybrid_nearest_write(struct buf *b, enum vector_way way, const struct vector_index *index,
-    unsigned dimensions)
+    const struct search_request *r)
 {
 	bool some = way == WAY_EXACT_SOME || way == WAY_INDEX_SOME;
 
@@ -66,7 +66,7 @@ hybrid_nearest_write(struct buf *b, enum vector_way way, const struct vector_ind
 	buf_puts(b, some ? ", " : "WITH ");
 	if (way == WAY_INDEX || way == WAY_INDEX_SOME) {
 		buf_puts(b, "nearest AS MATERIALIZED (SELECT id, distance FROM (");
-		vector_index_write(b, index, dimensions, some);
+		vector_index_write(b, index, r, some);
 		buf_puts(b, ") u ORDER BY distance, id LIMIT $2), ");
 		return;
 	}
@@ -87,7 +87,7 @@ hybrid_statement_write(struct buf *b, enum vector_way way, const struct vector_i
 
 	if (some)
 		vector_wanted_write(b, r, way == WAY_EXACT_SOME ? 6 : 5);
-	hybrid_nearest_write(b, way, index, r->dimensions);
+	hybrid_nearest_write(b, way, index, r);
 	text_statement_tables(b, 3, some, text_has_places(r->schema_version));
 	buf_printf(b, WORDS_SHARES, r->text_weight);
 	buf_printf(b, FUSED, 100 - r->text_weight);

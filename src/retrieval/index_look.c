@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "retrieval/embeddings_copy.h"
+#include "retrieval/sketch.h"
 
 enum look_column {
 	LOOK_INDEXED_TO,
@@ -28,6 +29,8 @@ enum look_column {
 	LOOK_TAIL,
 	LOOK_LAST_ID,
 	LOOK_HAS_EMBEDDINGS,
+	LOOK_SKETCHED_OF,
+	LOOK_SKETCHED_TO,
 	LOOK_NAME,
 	LOOK_IS_VALID,
 	LOOK_BYTES,
@@ -35,30 +38,45 @@ enum look_column {
 
 #define ALL_CHUNKS "SELECT coalesce(pg_catalog.sum(chunks), 0)::bigint FROM public.document"
 
-const char index_look_sql[] =
-    "SELECT r.indexed_to, r.index_name, r.index_rows, r.index_bytes,"
-    " coalesce(r.merger_until" PG_ABOVE PG_NOW " AND r.merger" PG_DIFFERS "$1, false)"
-    " OR EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d"
-    "  ON d.oid" PG_EQUALS "l.database WHERE d.datname" PG_EQUALS "pg_catalog.current_database()"
-    "  AND l.relation" PG_EQUALS "a.attrelid AND l.mode" PG_EQUALS "'ShareUpdateExclusiveLock'"
-    "  AND l.granted AND l.pid" PG_DIFFERS "pg_catalog.pg_backend_pid()),"
-    " a.atttypmod, pg_catalog.quote_ident(n.nspname), e.extversion,"
-    " (" ALL_CHUNKS "),"
-    " (SELECT pg_catalog.count(*) FROM (SELECT FROM public.chunk t WHERE t.tail"
-    "  AND t.id" PG_ABOVE "r.indexed_to LIMIT (SELECT greatest(101, (" ALL_CHUNKS
-    "  ) OPERATOR(pg_catalog./) 4" PG_PLUS "1))) AS behind),"
-    " (SELECT coalesce(pg_catalog.max(id), 0) FROM public.chunk), " EMBEDDINGS_ARE_THERE ","
-    " i.relname, x.indisvalid, pg_catalog.pg_relation_size(i.oid)"
-    " FROM public.retrieval r"
-    " JOIN pg_catalog.pg_attribute a ON a.attrelid" PG_EQUALS
-    "'public.chunk'::pg_catalog.regclass::pg_catalog.oid AND a.attname" PG_EQUALS "'embedding'"
-    " JOIN pg_catalog.pg_extension e ON e.extname" PG_EQUALS "'vector'"
-    " JOIN pg_catalog.pg_namespace n ON n.oid" PG_EQUALS "e.extnamespace"
-    " LEFT JOIN (pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid" PG_EQUALS
-    "x.indexrelid) ON x.indrelid" PG_EQUALS "a.attrelid AND (i.relname" PG_EQUALS
-    "'chunk_embedding' OR i.relname OPERATOR(pg_catalog.~) '^chunk_(halfvec|vector)_[1-9][0-9]*$')"
-    " WHERE r.one ORDER BY (i.relname::pg_catalog.text" PG_EQUALS "r.index_name) DESC NULLS LAST"
-    " LIMIT 8";
+#define LOOK_BEGIN \
+	"SELECT r.indexed_to, r.index_name, r.index_rows, r.index_bytes," \
+	" coalesce(r.merger_until" PG_ABOVE PG_NOW " AND r.merger" PG_DIFFERS "$1, false)" \
+	" OR EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d" \
+	"  ON d.oid" PG_EQUALS "l.database WHERE d.datname" PG_EQUALS \
+	"pg_catalog.current_database()" \
+	"  AND l.relation" PG_EQUALS "a.attrelid AND l.mode" PG_EQUALS \
+	"'ShareUpdateExclusiveLock'" \
+	"  AND l.granted AND l.pid" PG_DIFFERS "pg_catalog.pg_backend_pid())," \
+	" a.atttypmod, pg_catalog.quote_ident(n.nspname), e.extversion," \
+	" (" ALL_CHUNKS ")," \
+	" (SELECT pg_catalog.count(*) FROM (SELECT FROM public.chunk t WHERE t.tail" \
+	"  AND t.id" PG_ABOVE "r.indexed_to LIMIT (SELECT greatest(101, (" ALL_CHUNKS \
+	"  ) OPERATOR(pg_catalog./) 4" PG_PLUS "1))) AS behind)," \
+	" (SELECT coalesce(pg_catalog.max(id), 0) FROM public.chunk), " EMBEDDINGS_ARE_THERE ","
+#define LOOK_END \
+	" i.relname, x.indisvalid, pg_catalog.pg_relation_size(i.oid)" \
+	" FROM public.retrieval r" \
+	" JOIN pg_catalog.pg_attribute a ON a.attrelid" PG_EQUALS \
+	"'public.chunk'::pg_catalog.regclass::pg_catalog.oid AND a.attname" PG_EQUALS \
+	"'embedding'" \
+	" JOIN pg_catalog.pg_extension e ON e.extname" PG_EQUALS "'vector'" \
+	" JOIN pg_catalog.pg_namespace n ON n.oid" PG_EQUALS "e.extnamespace" \
+	" LEFT JOIN (pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid" PG_EQUALS \
+	"x.indexrelid) ON x.indrelid" PG_EQUALS "a.attrelid AND (i.relname" PG_EQUALS \
+	"'chunk_embedding' OR i.relname OPERATOR(pg_catalog.~) " \
+	"'^chunk_(halfvec|vector)_[1-9][0-9]*$')" \
+	" WHERE r.one ORDER BY (i.relname::pg_catalog.text" PG_EQUALS \
+	"r.index_name) DESC NULLS LAST" \
+	" LIMIT 8"
+
+static const char look_before[] = LOOK_BEGIN "0, 0," LOOK_END;
+static const char look_sketches[] = LOOK_BEGIN "r.sketched_of, r.sketched_to," LOOK_END;
+
+const char *
+index_look_statement(int schema_version)
+{
+	return sketch_is_kept(schema_version) ? look_sketches : look_before;
+}
 
 static uint64_t
 look_number(const struct pg_result *r, unsigned row, enum look_column column)
@@ -99,7 +117,7 @@ look_indexes(const struct pg_result *r, struct index_state *s)
 }
 
 bool
-index_look_read(const struct pg_result *r, struct index_look *look)
+index_look_read(const struct pg_result *r, int schema_version, struct index_look *look)
 {
 	struct index_state *s = &look->state;
 
@@ -118,6 +136,9 @@ index_look_read(const struct pg_result *r, struct index_look *look)
 	s->tail = look_number(r, 0, LOOK_TAIL);
 	s->last_id = (int64_t)look_number(r, 0, LOOK_LAST_ID);
 	s->has_embeddings = pg_text(r, 0, LOOK_HAS_EMBEDDINGS)[0] == 't';
+	s->has_sketches = sketch_is_kept(schema_version) && sketch_serves(&s->column);
+	s->sketched_of = (int64_t)look_number(r, 0, LOOK_SKETCHED_OF);
+	s->sketched_to = (int64_t)look_number(r, 0, LOOK_SKETCHED_TO);
 	look_indexes(r, s);
 	return true;
 }

@@ -13,9 +13,10 @@ struct index_look {
 	bool is_held; /* another has the lease, or builds or drops an index of the table now */
 };
 
-extern const char index_look_sql[]; /* $1: the lease's holder that asks */
+/* $1: the lease's holder that asks. */
+const char *index_look_statement(int schema_version);
 
 /* False: the database is not of this schema, or without pgvector. */
-bool index_look_read(const struct pg_result *, struct index_look *);
+bool index_look_read(const struct pg_result *, int schema_version, struct index_look *);
 
 #endif

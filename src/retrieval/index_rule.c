@@ -7,6 +7,7 @@
  *	one that is not the published one, or not whole			drop it
  *	the published one is gone					build, or forget it
  *	none, and too many chunks for an exact search			build
+ *	chunks past the last with a sketch, or sketches of before	sketch the tail
  *	too many dead entries						build, or drop it
  *	a long tail							merge, or build
  *
@@ -116,10 +117,24 @@ decide_without(const struct index_state *s, const struct index_kind *kind)
 	return rest();
 }
 
+/* Before all that makes the tail shorter, for that takes long. Also where what comes is no tail:
+ * searches pass over it one by one up to where sketches begin to count. */
+static bool
+needs_sketches(const struct index_state *s)
+{
+	bool counts = s->sketched_of == s->indexed_to;
+	int64_t done = counts && s->sketched_to > s->indexed_to ? s->sketched_to : s->indexed_to;
+
+	return s->has_sketches &&
+	    ((s->sketched_of != 0 && !counts) || s->last_id - done > INDEX_TAIL_REST);
+}
+
 static struct index_decision
 decide_with(const struct index_state *s, const struct index_kind *kind,
     const struct index_seen *index)
 {
+	if (needs_sketches(s))
+		return (struct index_decision){ .action = INDEX_SKETCH };
 	if (has_died(s, index))
 		return needs_index(s, kind) ? build(s) : drop(index);
 	if (s->tail <= INDEX_TAIL_REST)

@@ -43,6 +43,8 @@ struct index_state {
 	char	 index_name[INDEX_NAME_SIZE];
 	int64_t	 indexed_to;
 	uint64_t index_rows, index_bytes; /* as it was then; 0: not known */
+	bool	 has_sketches; /* there may be some, of the tail (sketch.h) */
+	int64_t	 sketched_of, sketched_to;
 	struct index_seen seen[INDEX_SEEN_MAX];
 	unsigned seen_count;
 };
@@ -53,6 +55,7 @@ enum index_action {
 	INDEX_PUBLISH, /* what is whole: searches go by it from now on */
 	INDEX_DROP,    /* what is not searched by, or of no use */
 	INDEX_FORGET,  /* that there was one */
+	INDEX_SKETCH,  /* the tail, up to the last chunk */
 	INDEX_MERGE,   /* the tail into the index, row by row */
 	INDEX_COPY,    /* a batch of another table's vectors (embeddings_copy.h) */
 };

@@ -8,8 +8,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "retrieval/embeddings_copy.h"
+#include "retrieval/sketch.h"
 
 /* A build is given so much more than its rows need now: others are stored meanwhile. */
 #define MEMORY_SPARE 8 /* a part of it */
@@ -179,6 +181,26 @@ merge_query(struct index_order *o)
 }
 
 static struct pg_query
+sketch_query(const struct index_order *o)
+{
+	sketch_statement_write(o->sql, &o->state->column, o->state->indexed_to);
+	return (struct pg_query){
+		.sql = o->sql->failed ? NULL : o->sql->data,
+		.simple = true,
+	};
+}
+
+bool
+index_sketches_rest(const struct index_order *o, const struct pg_result *r)
+{
+	bool is_locked =
+	    r->status == PG_SQL_ERROR && strcmp(r->failure.sqlstate, SKETCH_LOCKED) == 0;
+
+	return o->decision->action == INDEX_SKETCH &&
+	    (is_locked || (r->status == PG_OK && pg_changed(r) == 0));
+}
+
+static struct pg_query
 copy_query(const struct index_order *o)
 {
 	return (struct pg_query){
@@ -202,6 +224,8 @@ index_action_query(struct index_order *o)
 		return publish_query(o);
 	case INDEX_FORGET:
 		return forget_query(o);
+	case INDEX_SKETCH:
+		return sketch_query(o);
 	case INDEX_MERGE:
 		return merge_query(o);
 	case INDEX_COPY:

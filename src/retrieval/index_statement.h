@@ -35,6 +35,8 @@ struct pg_query	index_release_query(const struct index_order *);
 struct pg_query	index_settings_query(struct index_order *);
 /* The decision's. sql NULL: there was no memory for it. */
 struct pg_query	index_action_query(struct index_order *);
+/* INDEX_SKETCH has done what it can for now: all, or others are storing or deleting chunks. */
+bool		index_sketches_rest(const struct index_order *, const struct pg_result *);
 /* A line of what was done, in so many microseconds, with its result (index_log.c). */
 void		index_log(const struct index_order *, const char *tenant, uint64_t us,
 		    const struct pg_result *);

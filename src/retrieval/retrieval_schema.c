@@ -8,12 +8,13 @@
  */
 #include "tenantgate/retrieval.h"
 
+#include "retrieval/sketch_schema.h"
 #include "retrieval/staging_schema.h"
 #include "retrieval/text_schema.h"
 #include "retrieval/vector_storage.h"
 #include "tenantgate/wire/pg_sql.h"
 
-#define STATEMENTS 40 /* with the NULL, and some to spare */
+#define STATEMENTS 48 /* with the NULL, and some to spare */
 
 static const char make_extension[] = "CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public";
 
@@ -128,6 +129,7 @@ static const char index_document[] = "CREATE INDEX IF NOT EXISTS chunk_document"
 
 static const char *const text_schema[] = { TEXT_SCHEMA };
 static const char *const text_places_schema[] = { TEXT_PLACES_SCHEMA };
+static const char *const sketch_schema[] = { SKETCH_SCHEMA };
 
 static const struct tenant_schema_step schema_steps[] = {
 	{ 2, NULL, ADD_OWNER_AND_EXPIRY },
@@ -144,6 +146,7 @@ static const struct tenant_schema_step schema_steps[] = {
 	{ 3, NULL, ADD_CHUNKS_TRIGGER },
 	{ 3, NULL, DROP_CHUNKS_KEY },
 	TEXT_PLACES_STEPS,
+	SKETCH_STEPS,
 };
 
 const struct tenant_schema_step *
@@ -183,6 +186,8 @@ retrieval_schema(struct arena *arena, unsigned dimensions)
 	s[n++] = DROP_CHUNKS_KEY;
 	for (unsigned i = 0; i < sizeof(text_places_schema) / sizeof(text_places_schema[0]); i++)
 		s[n++] = text_places_schema[i];
+	for (unsigned i = 0; i < sizeof(sketch_schema) / sizeof(sketch_schema[0]); i++)
+		s[n++] = sketch_schema[i];
 	s[n] = NULL;
 	return s;
 }

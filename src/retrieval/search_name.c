@@ -72,7 +72,8 @@ search_name(enum vector_way way, const struct search_request *r, const struct pg
 	if (way == WAY_EXACT)
 		snprintf(out, size, "%s_exact_%u", kind_of(r), n->generation);
 	else if (way == WAY_INDEX)
-		snprintf(out, size, "%s_%s_%u", kind_of(r), n->index.name, n->generation);
+		snprintf(out, size, "%s_%s_%u%s", kind_of(r), n->index.name, n->generation,
+		    vector_by_sketches(&n->index, r) ? "s" : "");
 	else if (way == WAY_TEXT)
 		snprintf(out, size, "search_text%s_%u",
 		    text_has_places(r->schema_version) ? "" : "3", n->generation);

@@ -53,6 +53,7 @@
  * parameters from `param` on, in this order: ids, owner, filter's values. */
 void vector_wanted_write(struct buf *, const struct search_request *, unsigned param);
 /* By the index and, exactly, behind it; some: of the table wanted. */
-void vector_index_write(struct buf *, const struct vector_index *, unsigned dimensions, bool some);
+void vector_index_write(struct buf *, const struct vector_index *, const struct search_request *,
+	bool some);
 
 #endif

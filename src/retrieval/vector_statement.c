@@ -18,9 +18,13 @@
 #include <string.h>
 
 #include "retrieval/hybrid_statement.h"
+#include "retrieval/sketch.h"
 #include "retrieval/vector_parts.h"
 #include "tenantgate/retrieval.h"
 #include "tenantgate/retrieval/search_filter.h"
+
+/* By how many bits a sketch differs from the question's. */
+#define BITS " OPERATOR(@.<~>) (SELECT @.binary_quantize($1::@.vector))"
 
 #define SQL_MAX ((16u << 10) + SEARCH_FILTER_SQL_MAX)
 
@@ -66,29 +70,93 @@ index_distance_write(struct buf *b, const struct vector_index *index, unsigned d
 		buf_puts(b, DISTANCE);
 }
 
-/* Two branches, of which every row is in exactly one. What the index finds comes nearest first, but
- * where it goes on behind other documents' rows (hnsw.iterative_scan = relaxed_order). */
-void
-vector_index_write(struct buf *b, const struct vector_index *index, unsigned dimensions, bool some)
+bool
+vector_by_sketches(const struct vector_index *index, const struct search_request *r)
+{
+	return sketch_is_kept(r->schema_version) && index->is_halfvec &&
+	    r->dimensions >= SKETCH_DIMENSIONS_MIN;
+}
+
+/* From where on the tail has to be compared as it is. */
+static void
+bare_bound_write(struct buf *b, const struct vector_index *index, bool by_sketches)
+{
+	if (by_sketches)
+		buf_printf(b,
+		    "greatest(%" PRId64 ", (SELECT sketched_to FROM public.retrieval"
+		    " WHERE one AND sketched_of" PG_EQUALS "%" PRId64 "))",
+		    index->indexed_to, index->indexed_to);
+	else
+		buf_printf(b, "%" PRId64, index->indexed_to);
+}
+
+/* What the index finds, with how many bits its sketch differs by, and what has none; some: of the
+ * table wanted. */
+static void
+index_and_bare_write(struct buf *b, const struct vector_index *index,
+    const struct search_request *r, bool some, bool by_sketches)
 {
 	const char *where = some ? " AND " OF_DOCUMENTS : "";
 
-	buf_puts(b, "(SELECT * FROM (" CHUNK_DISTANCES);
-	buf_printf(b, " WHERE (NOT tail OR id" PG_AT_MOST "%" PRId64 ")%s ORDER BY ",
+	buf_puts(b, by_sketches ? "(WITH found AS MATERIALIZED (" : "(");
+	buf_printf(b, "SELECT * FROM (SELECT " CHUNK_FIELDS ", " DISTANCE " AS distance%s",
+	    by_sketches ? ", @.binary_quantize(embedding)" BITS " AS bits" : "");
+	buf_printf(b,
+	    " FROM public.chunk WHERE (NOT tail OR id" PG_AT_MOST "%" PRId64 ")%s ORDER BY ",
 	    index->indexed_to, where);
-	index_distance_write(b, index, dimensions);
+	index_distance_write(b, index, r->dimensions);
 	buf_printf(b, " LIMIT " TEXT(SEARCH_K_MAX) ") i%s LIMIT $2)",
 	    some ? " ORDER BY distance, id" : "");
+	if (by_sketches)
+		buf_puts(b, " SELECT " CHUNK_FIELDS ", distance FROM found");
 	buf_puts(b, " UNION ALL (SELECT * FROM (SELECT * FROM (" CHUNK_DISTANCES);
-	buf_printf(b, " WHERE tail AND id" PG_ABOVE "%" PRId64 "%s", index->indexed_to, where);
-	buf_puts(b, " OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH ")");
+	buf_puts(b, " WHERE tail AND id" PG_ABOVE);
+	bare_bound_write(b, index, by_sketches);
+	buf_printf(b, "%s OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH ")", where);
+}
+
+/* Of what has a sketch, the nearest by it; none that differs by so many bits more than all that the
+ * index has found, that its vector cannot be nearer: four times the square root of what bits differ
+ * by chance. They are read one after another: the table has a few pages. */
+static void
+sketched_write(struct buf *b, const struct vector_index *index, const struct search_request *r)
+{
+	unsigned margin = 0;
+
+	while (margin * margin < 4 * r->dimensions)
+		margin++;
+	buf_puts(b, " UNION ALL (SELECT * FROM (SELECT * FROM (" CHUNK_DISTANCES);
+	buf_printf(b,
+	    " WHERE tail AND id" PG_ABOVE "%" PRId64 " AND id" PG_EQUALS
+	    "ANY (ARRAY(SELECT id FROM (SELECT id, sketch" BITS " AS bits FROM public.chunk_sketch"
+	    "  WHERE (SELECT sketched_of FROM public.retrieval WHERE one)" PG_EQUALS "%" PRId64
+	    "  OFFSET 0) s WHERE bits" PG_AT_MOST "(SELECT CASE WHEN pg_catalog.count(*)" PG_BELOW
+	    "$2::bigint THEN %u"
+	    "  ELSE pg_catalog.max(bits)" PG_PLUS "%u END FROM found)"
+	    "  ORDER BY bits LIMIT " SKETCH_CANDIDATES "))"
+	    " OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH "))",
+	    index->indexed_to, index->indexed_to, r->dimensions, margin);
+}
+
+/* Two branches or three, of which every row is in exactly one. What the index finds comes nearest
+ * first, but where it goes on behind other documents' rows (hnsw.iterative_scan = relaxed_order).
+ */
+void
+vector_index_write(struct buf *b, const struct vector_index *index, const struct search_request *r,
+    bool some)
+{
+	bool by_sketches = !some && vector_by_sketches(index, r);
+
+	index_and_bare_write(b, index, r, some, by_sketches);
+	if (by_sketches)
+		sketched_write(b, index, r);
 }
 
 static void
-index_all_write(struct buf *b, const struct vector_index *index, unsigned dimensions)
+index_all_write(struct buf *b, const struct vector_index *index, const struct search_request *r)
 {
 	buf_puts(b, HITS INDEX_NAME " FROM (SELECT * FROM (");
-	vector_index_write(b, index, dimensions, false);
+	vector_index_write(b, index, r, false);
 	buf_puts(b, ") u ORDER BY distance, id LIMIT $2) b" JOIN_LIVING IN_ORDER);
 }
 
@@ -132,7 +200,7 @@ index_some_write(struct buf *b, const struct vector_index *index, const struct s
 {
 	vector_wanted_write(b, r, 3);
 	buf_puts(b, " " HITS INDEX_NAME " FROM (SELECT * FROM (");
-	vector_index_write(b, index, r->dimensions, true);
+	vector_index_write(b, index, r, true);
 	buf_puts(b, ") u ORDER BY distance, id LIMIT $2) b" JOIN_LIVING IN_ORDER);
 }
 
@@ -151,7 +219,7 @@ way_write(struct buf *b, enum vector_way way, const struct vector_index *index,
 		buf_puts(b, exact);
 		break;
 	case WAY_INDEX:
-		index_all_write(b, index, r->dimensions);
+		index_all_write(b, index, r);
 		break;
 	case WAY_EXACT_SOME:
 		exact_some_write(b, r);

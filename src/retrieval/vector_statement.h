@@ -49,6 +49,9 @@ struct vector_index {
 	bool		is_halfvec;
 };
 
+/* Whether the tail is searched by its sketches (sketch.h): another statement than without. */
+bool	vector_by_sketches(const struct vector_index *, const struct search_request *);
+
 /* schema: pgvector's, quoted. False: no memory, or it is past the buffer's ceiling. */
 bool	vector_statement(struct buf *, enum vector_way, const char *schema,
 	    const struct vector_index *, const struct search_request *);

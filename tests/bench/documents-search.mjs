@@ -92,32 +92,37 @@ export class BareQuery {
 	}
 }
 
-async function search(b, { passage, keys }, body) {
+async function search(b, { passage }, body) {
 	const began = performance.now();
 	const answer = await b.client.search(`question ${passage}`, { topK: K, ...body });
 	const took = performance.now() - began;
 	if (answer.status !== 200)
 		throw new Error(`search: ${answer.status} ${answer.body}`);
-	return { took, found: answer.json.results
-		.filter((r) => keys.has(`${r.documentId}/${r.chunk}`)).length };
+	return { took, keys: answer.json.results.map((r) => `${r.documentId}/${r.chunk}`) };
+}
+
+// What part of the nearest was found, of so many answers to questions.
+export function recallOf(answers, asked) {
+	const nearest = new Map(asked.map(({ number, keys }) => [number, keys]));
+	const wanted = answers.reduce((sum, { number }) => sum + nearest.get(number).size, 0);
+	return answers.reduce((sum, { number, keys }) =>
+		sum + keys.filter((key) => nearest.get(number).has(key)).length, 0) / wanted;
 }
 
 // Each question by a search and, half-way round the list, by the bare statement.
 export async function ask({ stack, gate }, b, asked, bare, body = {}) {
 	const before = gate.lines().length;
 	const cpu = await processorOf(stack, b), bareCpu = processor(bare.pid);
-	const total = [], bareTimes = [];
-	let found = 0, wanted = 0;
+	const total = [], bareTimes = [], answers = [];
 	for (const [i, question] of asked.entries()) {
 		const one = await search(b, question, body);
 		total.push(one.took);
-		found += one.found;
-		wanted += question.keys.size;
+		answers.push({ number: question.number, keys: one.keys });
 		bareTimes.push(await bare.ask(asked[(i + (asked.length >> 1)) % asked.length].number));
 	}
 	const times = gate.lines().slice(before).filter((l) => l.route === 'search')
 		.map((l) => l.t_search);
-	return { p50: median(times), p99: part(times, 0.99), request: median(total), recall: found / wanted,
+	return { p50: median(times), p99: part(times, 0.99), request: median(total), answers,
 		cpu: (await processorOf(stack, b) - cpu) / asked.length, bare: median(bareTimes),
 		bareCpu: (processor(bare.pid) - bareCpu) / asked.length };
 }
@@ -128,7 +133,8 @@ export async function compare(bench, b, asked, statement, body) {
 	try {
 		await ask(bench, b, asked.slice(0, 20), bare, body);
 		const measured = await ask(bench, b, asked, bare, body);
-		return { ...measured, ratio: measured.p50 / measured.bare,
+		return { ...measured, answers: [], recall: recallOf(measured.answers, asked),
+			ratio: measured.p50 / measured.bare,
 			cpuRatio: measured.cpu / measured.bareCpu };
 	} finally {
 		bare.stop();

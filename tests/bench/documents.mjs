@@ -7,7 +7,7 @@ import { parseArgs, promisify } from 'node:util';
 import { until } from '../live/lib/process.mjs';
 import { Stack } from '../live/lib/stack.mjs';
 import { DIMENSIONS, EmbeddingServer } from './documents-model.mjs';
-import { ask, bareOf, BareQuery, compare, K, makeQuestions, median, nearest, processorOf }
+import { ask, bareOf, BareQuery, compare, K, makeQuestions, median, nearest, processorOf, recallOf }
 	from './documents-search.mjs';
 import { shapeRows } from './documents-shapes.mjs';
 import { machine } from './report.mjs';
@@ -187,21 +187,25 @@ async function searchRow(b, what) {
 
 // As many questions as it takes, while an index is merged into.
 async function searchMerging(b, count) {
-	const asked = await nearest(stack, b, await makeQuestions(stack, b, b.count, QUESTIONS));
+	const asked = await makeQuestions(stack, b, b.count + count, QUESTIONS);
 	say(`search while ${count} chunks are merged`);
 	const bare = await BareQuery.start(stack, b, await bareOf(stack, b));
 	await b.ingest(count, { waits: false });
 	const all = { p50: [], p99: [], request: [], bare: [] };
+	const answers = [];
 	while (!await b.indexed()) {
-		const one = await ask({ stack, gate }, b, asked.slice(0, 20), bare);
+		const from = answers.length % QUESTIONS;
+		const one = await ask({ stack, gate }, b, asked.slice(from, from + 20), bare);
+		answers.push(...one.answers);
 		for (const [key, list] of Object.entries(all))
 			list.push(one[key]);
 	}
 	bare.stop();
 	const p50 = median(all.p50), alone = median(all.bare);
 	rows.search.push({ count: b.count, what: 'while it is merged', p50, p99: Math.max(...all.p99),
-		request: median(all.request), bare: alone, ratio: p50 / alone, recall: NaN, cpu: NaN,
-		bareCpu: NaN, cpuRatio: NaN, loop: NaN });
+		request: median(all.request), bare: alone, ratio: p50 / alone,
+		recall: recallOf(answers, await nearest(stack, b, asked)), cpu: NaN, bareCpu: NaN, cpuRatio: NaN,
+		loop: NaN });
 }
 
 function table(title, columns, list) {

@@ -60,10 +60,10 @@ const psql = promisify(execFile);
 // The nodes of a statement's plan in a session as ours.
 async function nodes({ database, covered, index }, number, { generic, k = 10, words = [] }) {
 	const vector = `(select embedding from chunk limit 1)`;
-	const wanted = { ids: "array['d1','d2']", owner: "'owner1'" };
+	const wanted = { ids: "array['d1','d2']", owner: "'owner1'", hybrid: "'a word', 10" };
 	const filtered = `'["a", 1, "b", 1, "c", {"a": 1, "b": 2}, "d", ["x"]]'`;
 	const values = [`'${(await stack.sql(`select ${vector}`, database))[0][0]}'`, String(k),
-		...number === way.exactSome ? ['10000'] : [], ...words.map((word) => wanted[word] ?? filtered)];
+		...number === way.exactSome ? ['10000'] : [], ...words.filter((word) => word !== 'places').map((word) => wanted[word] ?? filtered)];
 	const text = `set plan_cache_mode = force_${generic ? 'generic' : 'custom'}_plan;
 		prepare it as ${print(number, DIMENSIONS, index || 'none', covered, ...words)};
 		${number === way.indexSome || k > 25 ? print('local', number, k) : ''}
@@ -91,6 +91,19 @@ function chunksById(all) {
 	assert.ok(found);
 	assert.equal(others.length, 0);
 	assert.equal(scansOf(all, 'chunk').length, 2);
+}
+
+// The tail is read by an index of ids, whichever; its sketches, if there are any, are all read.
+// others: what searching by words uses.
+function byTheIndex(all, { index }, sketches, others = []) {
+	const used = usedFor(all, 'chunk_');
+	assert.ok(used.delete(index));
+	assert.ok(used.size > 0);
+	assert.deepEqual([...used].filter((name) => !['chunk_tail', 'chunk_pkey', ...others].includes(name)), []);
+	assert.equal(readsAllChunks(all), false);
+	const [scan, ...more] = scansOf(all, 'chunk_sketch');
+	assert.equal(scan?.['Node Type'], sketches ? 'Seq Scan' : undefined);
+	assert.equal(more.length, 0);
 }
 
 const readsAllChunks = (all) => scansOf(all, 'chunk').some((n) => n['Node Type'] === 'Seq Scan');
@@ -127,9 +140,11 @@ for (const size of sizes)
 				for (const k of [10, 100])
 					await t.test(`${statistics}, ${plan}: the index, k ${k}`, async () => {
 						const all = await nodes(at, way.index, { generic, k });
-						assert.deepEqual(usedFor(all, 'chunk_'), new Set([at.index, 'chunk_tail']));
-						assert.equal(readsAllChunks(all), false);
+						byTheIndex(all, at, true);
 						documentsById(all);
+						byTheIndex(await nodes(at, way.index, { generic, k, words: ['places'] }), at, false);
+						byTheIndex(await nodes(at, way.index, { generic, k, words: ['hybrid'] }), at, true,
+							['chunk_document']);
 					});
 				await t.test(`${statistics}, ${plan}: the index, some documents`, async () => {
 					for (const words of [['ids'], ['owner'], ['ids', 'owner'], ...filtering]) {

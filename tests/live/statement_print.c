@@ -10,15 +10,19 @@
  *	statement_print missing			... of documents that have none
  *	statement_print stage			... of a segment of a document on its way
  *	statement_print take			what makes those count
+ *	statement_print sketch BOUND		what makes sketches of the tail, of 1,536 numbers
  *	statement_print forget			what takes away what an attempt has staged
- *	statement_print WAY DIMENSIONS INDEX BOUND [hybrid] [before] [ids] [owner] [FILTER]
+ *	statement_print WAY DIMENSIONS INDEX BOUND [hybrid] [before] [places] [ids] [owner] [FILTER]
  *
- * WAY: of enum vector_way, as a number. before: of RETRIEVAL_SCHEMA_TAIL. FILTER: JSON.
+ * WAY: of enum vector_way, as a number. before: of RETRIEVAL_SCHEMA_TAIL;
+ * places: of RETRIEVAL_SCHEMA_PLACES. FILTER: JSON.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "retrieval/index.h"
+#include "retrieval/sketch.h"
 #include "retrieval/staging_forget.h"
 #include "retrieval/text_store.h"
 #include "retrieval/vector_settings.h"
@@ -46,6 +50,19 @@ local_print(const char *way, const char *k)
 	if (vector_settings((enum vector_way)strtoul(way, NULL, 10), (unsigned)strtoul(k, NULL, 10),
 		true, settings))
 		printf("%s;", settings);
+	return 0;
+}
+
+static int
+sketch_print(const char *bound)
+{
+	const struct vector_column column = { .schema = "public", .dimensions = 1536 };
+	struct buf out;
+
+	buf_init(&out, 1u << 16);
+	sketch_statement_write(&out, &column, strtoll(bound, NULL, 10));
+	printf("%.*s\n", (int)out.len, out.data);
+	buf_free(&out);
 	return 0;
 }
 
@@ -83,6 +100,8 @@ statement_print(int argc, char **argv)
 			request.text_weight = 85;
 		} else if (strcmp(argv[i], "before") == 0) {
 			request.schema_version = RETRIEVAL_SCHEMA_TAIL;
+		} else if (strcmp(argv[i], "places") == 0) {
+			request.schema_version = RETRIEVAL_SCHEMA_PLACES;
 		} else if (strcmp(argv[i], "owner") == 0) {
 			request.owner = "a";
 		} else {
@@ -116,6 +135,8 @@ main(int argc, char **argv)
 		return puts(text_take_statement) < 0;
 	if (argc == 2 && strcmp(argv[1], "forget") == 0)
 		return puts(staging_forget_statement) < 0;
+	if (argc == 3 && strcmp(argv[1], "sketch") == 0)
+		return sketch_print(argv[2]);
 	if (argc == 4 && strcmp(argv[1], "local") == 0)
 		return local_print(argv[2], argv[3]);
 	if (argc >= 5)

@@ -92,6 +92,50 @@ a_tail_waits_is_merged_or_gets_a_new_index(void **state)
 	does(INDEX_BUILD, 10000, NULL);
 }
 
+static void
+what_comes_is_sketched_before_it_is_merged_or_built(void **state)
+{
+	(void)state;
+	database(10000, INDEX_TAIL_REST);
+	publishes(10000 - INDEX_TAIL_REST);
+	s.has_sketches = true;
+	does(INDEX_REST, 0, NULL);
+	s.last_id++; /* in the tail or not */
+	does(INDEX_SKETCH, 0, NULL);
+	s.sketched_of = s.indexed_to;
+	s.sketched_to = s.last_id - INDEX_TAIL_REST;
+	does(INDEX_REST, 0, NULL);
+	s.sketched_of = 0;
+	does(INDEX_SKETCH, 0, NULL);
+	for (uint64_t tail = INDEX_TAIL_REST + 1; tail < 3000; tail += 2000) {
+		database(10000, tail);
+		publishes((int64_t)(10000 - tail));
+		does(tail < 2500 ? INDEX_MERGE : INDEX_BUILD, tail < 2500 ? 0 : 10000, NULL);
+		s.has_sketches = true;
+		does(INDEX_SKETCH, 0, NULL);
+		s.sketched_of = s.indexed_to;
+		s.sketched_to = s.last_id - INDEX_TAIL_REST;
+		does(tail < 2500 ? INDEX_MERGE : INDEX_BUILD, tail < 2500 ? 0 : 10000, NULL);
+		s.sketched_to--;
+		does(INDEX_SKETCH, 0, NULL);
+	}
+}
+
+static void
+sketches_of_another_index_go(void **state)
+{
+	(void)state;
+	database(10000, 0);
+	publishes(10000);
+	s.sketched_of = 7000;
+	s.sketched_to = 10000;
+	does(INDEX_REST, 0, NULL);
+	s.has_sketches = true;
+	does(INDEX_SKETCH, 0, NULL);
+	sees_index("chunk_halfvec_7000", true);
+	does(INDEX_DROP, 0, "chunk_halfvec_7000");
+}
+
 /* Each with what a kill at that moment leaves. */
 static void
 what_was_cut_off_is_gone_on_with(void **state)
@@ -260,6 +304,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(few_chunks_have_no_index),
 		cmocka_unit_test(a_tail_waits_is_merged_or_gets_a_new_index),
+		cmocka_unit_test(what_comes_is_sketched_before_it_is_merged_or_built),
+		cmocka_unit_test(sketches_of_another_index_go),
 		cmocka_unit_test(what_was_cut_off_is_gone_on_with),
 		cmocka_unit_test(of_several_whole_ones_the_newest_counts),
 		cmocka_unit_test(an_index_that_is_gone_is_made_again_or_forgotten),

@@ -11,8 +11,8 @@ export const settings = { workers: 2, rate_limit_requests_per_minute: 0, embeddi
 	default_pool_size: 1, query_wait_timeout: '3s' };
 
 // Another replica, of the same keys.
-export async function another(stack, gate) {
-	const next = await stack.tenantgate(settings);
+export async function another(stack, gate, changes = {}) {
+	const next = await stack.tenantgate({ ...settings, ...changes });
 	next.serviceKey = await gate.service();
 	return next;
 }
@@ -27,8 +27,9 @@ export function endHolders() {
 
 // It has some documents whose text finds them, and a database of its own.
 export class IndexTenant {
-	static async make(stack, gate, name, needles = 3) {
+	static async make(stack, gate, name, needles = 3, dimensions = settings.embedding_dimensions) {
 		const t = new IndexTenant();
+		t.dimensions = dimensions;
 		t.stack = stack;
 		t.gate = gate;
 		t.name = name;
@@ -63,7 +64,7 @@ export class IndexTenant {
 				chunks) values ('${id}', '', '', 'text/plain', 'x', 1, 0, ${count});
 			insert into chunk (document_id, chunk_index, content, embedding)
 				select '${id}', i, 'hay', (select array_agg(random() - 0.5 + 0 * (i + g))
-				from generate_series(1, 8) g)::vector from generate_series(1, ${count}) i`);
+				from generate_series(1, ${this.dimensions}) g)::vector from generate_series(1, ${count}) i`);
 	}
 
 	async state() {

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// Sketches of what is behind a tenant's index: whatever becomes of the chunks meanwhile, and whoever
+// does it, all of them are found, each once.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { endHolders } from './lib/index-tenant.mjs';
+import { until } from './lib/process.mjs';
+import { areRight, findsEach, indexed, settings, sketched, sketchesOf } from './lib/sketches.mjs';
+import { Stack } from './lib/stack.mjs';
+
+const stack = new Stack('index-sketches');
+let gate;
+
+before(async () => {
+	await stack.surroundings({ neon: false });
+	gate = await stack.tenantgate(settings);
+});
+after(() => {
+	endHolders();
+	return stack.stop();
+});
+
+// A document of many passages: a tail.
+async function putTail(t, id, count) {
+	const texts = Array.from({ length: count }, (_, i) => `${t.name} ${id} passage ${i}`);
+	const answer = await t.client.ask('POST', `/ingest?documentId=${id}`,
+		{ headers: { 'content-type': 'text/plain' },
+			body: texts.map((text) => text.padEnd(700, ' .')).join('\n\n') });
+	assert.equal(answer.status, 201, answer.body);
+	assert.equal(answer.json.document.chunks, count);
+}
+
+test('a tail has sketches until it is merged, and is found all the time', async () => {
+	const t = await indexed(stack, gate, 'grows');
+	await t.fill(300, 'more');
+	const release = await t.hold('select from chunk where tail for no key update');
+	await t.put('grows b');
+	await until('there are sketches', async () => (await sketchesOf(t)).sketches >= 300);
+	await areRight(t, { counts: true, sketches: 300 });
+	await release();
+	const { tail } = await t.settled('it is merged', (s) => s.tail <= 100);
+	await areRight(t, { counts: true, sketches: tail });
+});
+
+test('chunks that go, are replaced or merged by whichever build take theirs with them', async () => {
+	const t = await sketched(stack, gate, 'changes');
+	await areRight(t, { counts: true, sketches: 300 });
+	await t.sql("insert into chunk (document_id, chunk_index, content, embedding) select 'more', 1000, " +
+		"'changes c', embedding from chunk where content = 'changes needle 0'; delete from chunk " +
+		"where content = 'changes needle 0'");
+	t.needles.shift();
+	t.needles.push('changes needle 0');
+	await t.sql("update chunk set content = 'changes needle 0' where content = 'changes c'");
+	await areRight(t, { counts: true, sketches: 300 });	// behind what is sketched
+	await t.sql("update chunk set tail = false where document_id = 'more' and chunk_index <= 100");
+	await areRight(t, { counts: true, sketches: 200 });
+	await t.sql("delete from chunk where document_id = 'more' and chunk_index between 101 and 150");
+	await areRight(t, { counts: true, sketches: 150 });
+	assert.equal((await t.client.ingestText('changes more', { documentId: 'more' })).status, 201);
+	t.needles.splice(t.needles.indexOf('changes needle 0'), 1, 'changes more');
+	await areRight(t, { counts: true, sketches: 0 });
+	const gone = await t.client.search('changes needle 0', { topK: 10 });
+	assert.ok(gone.json.results.every((r) => r.content !== 'changes needle 0'));
+});
+
+test('of vectors that are mostly zeros there are none', async () => {
+	const t = await indexed(stack, gate, 'sparse');
+	await putTail(t, 'words', 300);
+	await t.settled('it is merged', (s) => s.tail <= 100);
+	assert.equal((await sketchesOf(t)).sketches, 0);
+	await findsEach(t);
+});
