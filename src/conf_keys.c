@@ -324,7 +324,8 @@ const struct conf_key conf_keys[] = {
 	DURATION("model_wait_timeout", model.wait_timeout_us, "10s", 1 * MS, 1 * HOURS,
 	    "How long a request waits for a place among either, before 503."),
 	RESTART(STRING, "ca_file", web.ca_file, "", CONF_EMPTY_IS_NULL,
-	    "Certificates to trust (model, Neon's API); empty for the system's."),
+	    "Certificates to trust (models, Neon's API, the collector of traces); empty for the "
+	    "system's."),
 	NUMBER("max_upstream_conn", web.connections_max, "0", 0, 1000000,
 	    "Connections to models and Neon's API, per worker; 0: what the budgets may need."),
 };

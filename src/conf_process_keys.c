@@ -86,7 +86,8 @@ const struct conf_key conf_process_keys[] = {
 	DURATION("shutdown_timeout", shutdown_timeout_us, "30s", 0, 24 * HOURS,
 	    "After that: how long streams may take to finish."),
 	RESTART(STRING, "dns_nameserver", dns_nameserver, "", CONF_EMPTY_ALLOWED,
-	    "Address and port of the name server to ask; empty for those of /etc/resolv.conf."),
+	    "Address and port of the name server that is asked for every host's name; empty for "
+	    "those of /etc/resolv.conf."),
 	RESTART(DURATION, "dns_timeout", dns_timeout_us, "2s", 10 * MS, 60 * SECONDS,
 	    "How long one query to a name server may take."),
 

@@ -41,8 +41,7 @@ catalog_login_remedy(const struct pg_failure *why)
 	size_t i;
 
 	if (why->is_tls)
-		return "See whether its server shows a certificate that sslmode and "
-		       "catalog_ca_file accept";
+		return "Look at that, sslmode and catalog_ca_file";
 	for (i = 0; i < sizeof(login_remedies) / sizeof(login_remedies[0]); i++) {
 		if (strcmp(why->sqlstate, login_remedies[i].sqlstate) == 0 &&
 		    (login_remedies[i].words == NULL ||

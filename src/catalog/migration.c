@@ -46,6 +46,7 @@
 #define UNDEFINED_TABLE "42P01"
 #define READ_ONLY	"25006"
 #define REASON_MAX	110 /* bytes of the server's words in a sentence */
+#define TLS_REASON_MAX	180 /* of ours about its certificate, which end in the CA file */
 
 static flow_step_fn migration_connect, migration_version, migration_compare, migration_lock,
     migration_apply, migration_applied;
@@ -93,13 +94,13 @@ catalog_failure_passes(const struct pg_result *r)
 
 /* Without a stop at the end, whoever wrote it, and so that the sentence around it fits. */
 static int
-reason_length(const char *message)
+reason_length(const struct pg_failure *why)
 {
-	size_t n = strlen(message);
+	size_t n = strlen(why->message), max = why->is_tls ? TLS_REASON_MAX : REASON_MAX;
 
-	if (n > REASON_MAX)
-		return REASON_MAX;
-	return (int)(n > 0 && message[n - 1] == '.' ? n - 1 : n);
+	if (n > max)
+		return (int)max;
+	return (int)(n > 0 && why->message[n - 1] == '.' ? n - 1 : n);
 }
 
 /* An SQL error that does not pass ends all attempts. */
@@ -119,8 +120,8 @@ migration_check(struct migration_attempt *a, const char *what)
 	return flow_fail(&a->flow, ERR_CATALOG,
 	    "The catalog's schema could not be migrated (%s%s%s): %.*s. Look at the database of "
 	    "catalog_url.",
-	    what, why->sqlstate[0] != '\0' ? ", SQLSTATE " : "", why->sqlstate,
-	    reason_length(why->message), why->message);
+	    what, why->sqlstate[0] != '\0' ? ", SQLSTATE " : "", why->sqlstate, reason_length(why),
+	    why->message);
 }
 
 static enum flow_rc
@@ -128,7 +129,7 @@ migration_login_failed(struct migration_attempt *a)
 {
 	const struct pg_failure *why = &a->result.failure;
 	const char *remedy = catalog_login_remedy(why);
-	int n = reason_length(why->message);
+	int n = reason_length(why);
 
 	if (remedy == NULL)
 		return flow_fail(&a->flow, ERR_CATALOG,

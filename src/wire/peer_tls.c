@@ -115,6 +115,14 @@ peer_tls_describe(char *out, size_t size, const char *host, long verdict, const 
 	    ca_file != NULL ? "CA file " : "", ca_file != NULL ? ca_file : "the system's CAs");
 }
 
+bool
+peer_tls_is_end(unsigned long error)
+{
+	return ERR_GET_LIB(error) == 0 ||
+	    (ERR_GET_LIB(error) == ERR_LIB_SSL &&
+		ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING);
+}
+
 const char *
 peer_tls_error_words(unsigned long error)
 {
@@ -122,17 +130,12 @@ peer_tls_error_words(unsigned long error)
 
 	if (ERR_SYSTEM_ERROR(error))
 		return strerror((int)ERR_GET_REASON(error));
-	if (ERR_GET_LIB(error) == ERR_LIB_SSL) {
-		switch (ERR_GET_REASON(error)) {
-		case SSL_R_WRONG_VERSION_NUMBER:
-		case SSL_R_HTTP_REQUEST:
-			return "the server does not speak TLS there";
-		case SSL_R_UNEXPECTED_EOF_WHILE_READING:
-			return "the server ended the connection";
-		default:
-			break;
-		}
-	}
+	if (peer_tls_is_end(error))
+		return "the server ended the connection";
+	if (ERR_GET_LIB(error) == ERR_LIB_SSL &&
+	    (ERR_GET_REASON(error) == SSL_R_WRONG_VERSION_NUMBER ||
+		ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST))
+		return "the server does not speak TLS there";
 	words = ERR_reason_error_string(error);
 	return words != NULL ? words : "the handshake was not completed";
 }

@@ -29,5 +29,8 @@ void	peer_tls_describe(char *out, size_t size, const char *host, long verdict,
 /* Why a handshake failed for another reason: an error of OpenSSL's in words, never NULL. Borrowed
  * until the thread's next call. */
 const char *peer_tls_error_words(unsigned long error);
+/* Whether it is none but that the connection ended; libevent then also gives 0, or the number of
+ * SSL_ERROR_SYSCALL, which are no error of any library's. */
+bool	peer_tls_is_end(unsigned long error);
 
 #endif

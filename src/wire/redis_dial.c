@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,16 +76,12 @@ redis_dial_new(const struct redis_link *l)
 	return bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_CONNECTING, options);
 }
 
-void
-redis_dial_tls_words(const struct redis_link *l, unsigned long error, char out[REDIS_TLS_WORDS])
+long
+redis_dial_verdict(const struct redis_link *l)
 {
 	const SSL *ssl = bufferevent_openssl_get_ssl(l->bev);
-	long verdict = ssl != NULL ? peer_tls_verdict(ssl, NULL) : X509_V_OK;
 
-	if (verdict != X509_V_OK)
-		peer_tls_describe(out, REDIS_TLS_WORDS, l->url->host, verdict, l->ca_file);
-	else
-		(void)snprintf(out, REDIS_TLS_WORDS, "%s", peer_tls_error_words(error));
+	return ssl != NULL ? peer_tls_verdict(ssl, NULL) : X509_V_OK;
 }
 
 bool

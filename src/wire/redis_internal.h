@@ -66,8 +66,9 @@ struct redis_link_ops {
 enum redis_link_state { LINK_DOWN, LINK_LOOKUP, LINK_CONNECT, LINK_HANDSHAKE, LINK_UP };
 
 #define REDIS_REFUSED_SIZE 160
-#define REDIS_TOLD_MAX	   6	/* reasons of one outage that are told */
-#define REDIS_TOLD_SIZE	   120	/* of each, by which it is known again */
+#define REDIS_TROUBLE_SIZE 256
+#define REDIS_TOLD_MAX	   10	/* reasons of one outage that are told */
+#define REDIS_TOLD_SIZE	   100	/* of each, by which it is known again */
 
 /* What a link probes with; keys empty: nothing. */
 struct redis_probe {
@@ -104,7 +105,7 @@ struct redis_link {
 	struct timer			 timer;		/* backoff, deadline, oldest command */
 	char	 told[REDIS_TOLD_MAX][REDIS_TOLD_SIZE];	/* redis_trouble.c */
 	unsigned			 told_count;
-	char				 trouble[256];	/* why it is down, a sentence; "" when up */
+	char	 trouble[REDIS_TROUBLE_SIZE];	/* why it is down, a sentence; "" when up */
 };
 
 /* redis_link.c. url, tls, timeout_us, ops, owner, worker and dns are set by the owner before. */
@@ -137,6 +138,10 @@ bool	redis_probe_failed(const redisReply *);
 
 /* redis_trouble.c: writes why the link goes down. is_first: it was up, and well, until now. */
 void	redis_trouble_log(struct redis_link *, bool is_first);
+/* Why the connection has ended: a sentence. what: of the bufferevent's event; error: the socket's;
+ * tls: OpenSSL's. */
+void	redis_trouble_ended(const struct redis_link *, short what, int error, unsigned long tls,
+	    char out[REDIS_TROUBLE_SIZE]);
 /* What a link that is to come up does not do in time: "did not ...". Static. */
 const char *redis_trouble_late(const struct redis_link *);
 
@@ -160,10 +165,8 @@ void	redis_reply_fill(struct redis_reply *, redisReply *);
 struct ssl_ctx_st  *redis_tls_new(const char *ca_file);
 struct bufferevent *redis_dial_new(const struct redis_link *);	/* not yet connected */
 void		    redis_dial_connected(int fd);	/* its options */
-/* Why the connection ended before it was one, by OpenSSL's error (0: none): a sentence's part. */
-#define REDIS_TLS_WORDS 200
-void		    redis_dial_tls_words(const struct redis_link *, unsigned long error,
-	    char out[REDIS_TLS_WORDS]);
+/* The verdict on the server's certificate (peer_tls.h); X509_V_OK without TLS. */
+long		    redis_dial_verdict(const struct redis_link *);
 /* Whether TCP's connection is there, so that what is missing is TLS's handshake. */
 bool		    redis_dial_is_in_tls(const struct redis_link *);
 socklen_t	    redis_dial_address(const struct redis_link *, struct sockaddr_storage *);

@@ -237,20 +237,14 @@ link_event(struct bufferevent *bev, short what, void *arg)
 	struct redis_link *l = arg;
 	int error = EVUTIL_SOCKET_ERROR();
 	unsigned long tls = bufferevent_get_openssl_error(bev);
-	char words[REDIS_TLS_WORDS];
+	char words[REDIS_TROUBLE_SIZE];
 
 	if (what & BEV_EVENT_CONNECTED) {
 		redis_dial_connected(bufferevent_getfd(l->bev));
 		link_handshake(l);
-	} else if (tls != 0 || (l->state == LINK_CONNECT && redis_dial_is_in_tls(l))) {
-		redis_dial_tls_words(l, tls, words);
-		link_drop(l, REDIS_DOWN, "TLS failed: %s; redis_ca_file names a private authority.",
-		    words);
-	} else if (what & BEV_EVENT_EOF) {
-		link_drop(l, REDIS_DOWN, "Redis closed the connection.");
 	} else {
-		link_drop(l, REDIS_DOWN, "The connection failed: %.100s.",
-		    evutil_socket_error_to_string(error));
+		redis_trouble_ended(l, what, error, tls, words);
+		link_drop(l, REDIS_DOWN, "%s", words);
 	}
 }
 

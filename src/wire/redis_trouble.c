@@ -7,8 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <event2/bufferevent.h>
+#include <event2/util.h>
+
 #include "tenantgate/base/log.h"
+#include "wire/peer_tls.h"
 #include "wire/redis_internal.h"
+
+#define CA_REMEDY "redis_ca_file names a private authority"
 
 static bool
 trouble_is_told(const struct redis_link *l)
@@ -42,4 +48,28 @@ redis_trouble_late(const struct redis_link *l)
 		return "did not answer the handshake";
 	return redis_dial_is_in_tls(l) ? "did not complete TLS's handshake"
 				       : "did not accept the connection";
+}
+
+void
+redis_trouble_ended(const struct redis_link *l, short what, int error, unsigned long tls,
+    char out[REDIS_TROUBLE_SIZE])
+{
+	bool has_ended = (what & BEV_EVENT_EOF) || tls != 0;
+	bool in_handshake = l->state == LINK_CONNECT && l->tls != NULL && has_ended;
+	long verdict = redis_dial_verdict(l);
+	char words[200];
+
+	if (verdict != X509_V_OK) {
+		peer_tls_describe(words, sizeof(words), l->url->host, verdict, l->ca_file);
+		(void)snprintf(out, REDIS_TROUBLE_SIZE, "TLS failed: %s; " CA_REMEDY ".", words);
+	} else if (in_handshake || (tls != 0 && !peer_tls_is_end(tls))) {
+		(void)snprintf(out, REDIS_TROUBLE_SIZE,
+		    "TLS failed: %.120s; look at the port, and at rediss:// in redis_url.",
+		    peer_tls_error_words(tls));
+	} else if (has_ended) {
+		(void)snprintf(out, REDIS_TROUBLE_SIZE, "Redis closed the connection.");
+	} else {
+		(void)snprintf(out, REDIS_TROUBLE_SIZE, "The connection failed: %.100s.",
+		    evutil_socket_error_to_string(error));
+	}
 }

@@ -5,6 +5,8 @@
  * looked for by OpenSSL too, in the verification itself. (libcurl's other backends have no hook for
  * that, and are refused at the start: web_open().)
  */
+#include <string.h>
+
 #include "wire/peer_tls.h"
 #include "wire/web_internal.h"
 
@@ -32,6 +34,13 @@ web_certificate_fail(struct web_transfer *t, CURLcode code)
 	char words[200];
 	long verdict = X509_V_OK;
 
+	if (code == CURLE_SSL_CONNECT_ERROR &&
+	    strstr(t->curl_error, "wrong version number") != NULL) {
+		web_response_fail(t->response, WEB_TLS,
+		    "TLS failed: the server does not speak TLS there; look at the port, or write "
+		    "http://.");
+		return true;
+	}
 	if (code != CURLE_PEER_FAILED_VERIFICATION ||
 	    curl_easy_getinfo(t->easy, CURLINFO_SSL_VERIFYRESULT, &verdict) != CURLE_OK ||
 	    verdict == X509_V_OK)

@@ -147,7 +147,7 @@ void	 web_lookup_end(struct web_transfer *);	/* whatever it has come to; idempot
 
 /* web_certificate.c. False when an option was refused. */
 bool	 web_certificate_set(struct web_transfer *);
-/* False: it was not the certificate that failed. */
+/* Says why TLS failed; false: it was not that, or libcurl says it as well. */
 bool	 web_certificate_fail(struct web_transfer *, CURLcode);
 
 /* web_connection.c. The first two are libcurl's, for its sockets. */
@@ -173,6 +173,8 @@ bool	 web_once_set(struct web_transfer *, const struct web_request *);
 void	web_response_field(struct web_response *, struct slice line);
 /* libcurl's outcome. The easy handle must still be there: it knows whether anything was sent. */
 void	web_response_end(struct web_transfer *, CURLcode);
+/* A deadline is over; what: the sentence when there is a connection. */
+void	web_response_late(struct web_transfer *, const char *what);
 /* A sentence; the first reason given is the one kept. */
 void	web_response_fail(struct web_response *, enum web_failure, const char *fmt, ...)
 	    __attribute__((format(printf, 3, 4)));

@@ -97,6 +97,19 @@ web_response_field(struct web_response *a, struct slice line)
 		a->retry_after_s = retry_after_ms_read(value);
 }
 
+/* The request has not left until the connection is there, with TLS's handshake. */
+void
+web_response_late(struct web_transfer *t, const char *what)
+{
+	curl_off_t began = 0;
+
+	if (t->state == WEB_REQUESTED)
+		(void)curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &began);
+	if (t->state == WEB_REQUESTED && began == 0)
+		what = "No connection was made in time, its TLS included.";
+	web_response_fail(t->response, WEB_TIMEOUT, "%s", what);
+}
+
 /* Callers retry by these: after WEB_RESOLVE and WEB_CONNECT the server has certainly seen nothing;
  * after WEB_CUT it may have done everything. */
 static enum web_failure

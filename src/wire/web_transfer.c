@@ -139,7 +139,7 @@ transfer_timer(void *arg)
 		web_transfer_arm(t);
 		return;
 	}
-	web_response_fail(t->response, WEB_TIMEOUT, "%s", what);
+	web_response_late(t, what);
 	web_transfer_end(t, CURLE_OK);
 	web_deliver(t);
 }

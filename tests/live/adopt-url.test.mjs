@@ -104,6 +104,10 @@ test('an address that is neither public nor allowed is refused, however it is wr
 		'[fe80::1]', '[fd00::1]', '[ff02::1]', '[::]', '[64:ff9b::7f00:1]', 'inner.test', 'two.test'])
 		refused(await adopt('hare', { url: `postgresql://a:b@${host}:5432/c` }), 403, 'forbidden',
 			/neither public nor in allowed_networks/);
+	// What other libraries take for an address is a name here, which nobody has.
+	for (const host of ['127.2', '2130706434', '0x7f000002', '0177.0.0.2'])
+		refused(await adopt('hare', { url: `postgresql://a:b@${host}:5432/c` }), 503,
+			'database_unavailable', /takes no login/);
 	assert.equal(await row('hare'), undefined);
 });
 

@@ -11,6 +11,8 @@
 #define LOGIN_US (600 * 1000000ull)
 
 static struct offload *offload;
+static struct dns *dns; /* asked for localhost alone, which it knows */
+static const char *host = "127.0.0.1";
 
 struct login_probe {
 	struct probe probe;
@@ -24,7 +26,7 @@ login_probe_connect(struct flow *f)
 {
 	struct login_probe *l = (struct login_probe *)f;
 
-	return pg_connect(f, NULL, &l->target, LOGIN_US, &l->conn, &l->why);
+	return pg_connect(f, dns, &l->target, LOGIN_US, &l->conn, &l->why);
 }
 
 /* ---- logins ---- */
@@ -51,7 +53,7 @@ tear_down(void **state)
 static struct pg_failure
 login_fails(const char *sslmode, const char *ca, unsigned rounds_max)
 {
-	struct login_probe l = { .target = { .host = "127.0.0.1",
+	struct login_probe l = { .target = { .host = host,
 				     .port = server.port,
 				     .dbname = "d",
 				     .user = "u",
@@ -168,16 +170,23 @@ a_certificate_that_is_not_trusted_is_the_reason(void **state)
 
 static const struct {
 	enum fake_fault fault;
-	const char *sslmode, *words; /* NULL: nothing is wrong */
+	const char *host, *sslmode, *words; /* NULL: nothing is wrong */
 } bad_certificates[] = {
-	{ FAULT_EXPIRED, "verify-full", "the certificate of 127.0.0.1 has expired" },
-	{ FAULT_EXPIRED, "verify-ca", "the certificate of 127.0.0.1 has expired" },
-	{ FAULT_EXPIRED, "require", "the certificate of 127.0.0.1 has expired" },
-	{ FAULT_EARLY, "verify-full", "the certificate of 127.0.0.1 is not valid yet" },
-	{ FAULT_OTHER_NAMES, "verify-full", "does not have this address as a subjectAltName" },
-	{ FAULT_OTHER_NAMES, "verify-ca", NULL },
-	{ FAULT_NO_NAMES, "verify-full", "does not have this address as a subjectAltName" },
-	{ FAULT_NO_NAMES, "verify-ca", NULL },
+	{ FAULT_EXPIRED, "127.0.0.1", "verify-full", "the certificate of 127.0.0.1 has expired" },
+	{ FAULT_EXPIRED, "127.0.0.1", "verify-ca", "the certificate of 127.0.0.1 has expired" },
+	{ FAULT_EXPIRED, "127.0.0.1", "require", "the certificate of 127.0.0.1 has expired" },
+	{ FAULT_EARLY, "127.0.0.1", "verify-full",
+	    "the certificate of 127.0.0.1 is not valid yet" },
+	{ FAULT_OTHER_NAMES, "127.0.0.1", "verify-full",
+	    "does not have this address as a subjectAltName" },
+	{ FAULT_OTHER_NAMES, "127.0.0.1", "verify-ca", NULL },
+	{ FAULT_NO_NAMES, "127.0.0.1", "verify-full",
+	    "does not have this address as a subjectAltName" },
+	{ FAULT_NO_NAMES, "127.0.0.1", "verify-ca", NULL },
+	{ FAULT_OTHER_NAMES, "localhost", "verify-full", "localhost does not have this name as a" },
+	{ FAULT_NO_NAMES, "localhost", "verify-full", "localhost does not have this name as a" },
+	{ FAULT_NO_NAMES, "localhost", "verify-ca", NULL },
+	{ FAULT_NONE, "localhost", "verify-full", NULL },
 };
 
 /* Trusted, so that nothing but the fault is wrong with it. */
@@ -192,6 +201,7 @@ what_is_wrong_with_a_servers_certificate_is_told(void **state)
 
 		script.answer = 'S';
 		script.in_tls = 0;
+		host = bad_certificates[i].host;
 		fake_tls_make_with(&tls, bad_certificates[i].fault);
 		why = login_fails(bad_certificates[i].sslmode, tls.cert, 0);
 		assert_non_null(strstr(why.message, words != NULL ? words : REFUSAL));
@@ -201,6 +211,7 @@ what_is_wrong_with_a_servers_certificate_is_told(void **state)
 		fake_tls_clear(&tls);
 		tls = good;
 	}
+	host = "127.0.0.1";
 	assert_int_equal(script.in_clear, 0);
 }
 
@@ -343,9 +354,11 @@ main(void)
 	offload_conf_init(&conf);
 	offload = offload_open(&conf);
 	offload_attach(offload, worker);
+	dns = dns_open(worker, "127.0.0.1:9", 1000000);
 	fake_tls_make(&tls);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	fake_tls_clear(&tls);
+	dns_close(dns);
 	worker_free(worker);
 	offload_close(offload);
 	return failed;
