@@ -233,7 +233,7 @@ new_keys_for_ever_are_not_given(void **state)
 		send_queued(v, PIECE);
 		assert_true(SSL_read(story.ssl, unused, sizeof(unused)) <= 0);
 	} while (take_bytes(v) && ++n < 100);
-	assert_int_equal(n, 32);
+	assert_in_range(n, 32, 33); /* the first answer may be the tickets */
 	handler_left(v);
 }
 
