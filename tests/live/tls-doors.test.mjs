@@ -152,6 +152,32 @@ test('files that are no good change nothing, and each reason is told', async () 
 	assert.equal(kept.status, 200, kept.body);
 });
 
+test('a folder has all its certificates, each with its key in it or beside it', async () => {
+	const shelf = join(stack.dir, 'shelf');
+	mkdirSync(shelf);
+	chmodSync(shelf, 0o755);
+	const write = (name, text) => writeFileSync(join(shelf, name), text, { mode: 0o644 });
+	const first = ca.issue('first.test'), second = ca.issue('second.test'), third = ca.issue('third.test');
+	write('a.pem', first.pem + first.keyPem);
+	write('b.crt', second.pem);
+	write('b.key', second.keyPem);
+	write('c.pem', third.pem);
+	write('c.pem.key', third.keyPem);
+	write('.hidden.pem', 'no PEM');
+	write('README', 'no PEM');
+	const { status, body } = await reload({ tls_certificate: shelf, tls_certificate_key: '' });
+	assert.equal(status, 200, body);
+	for (const [servername, name] of [['first.test', 'first.test'], ['second.test', 'second.test'],
+		['third.test', 'third.test'], ['gate.test', 'first.test']]) {
+		const socket = await handshake(gate.port, { ca: ca.pem, servername, rejectUnauthorized: false });
+		assert.equal(socket.getPeerCertificate().subject.CN, name);
+		socket.destroy();
+	}
+	write('d.pem', 'no PEM');
+	assert.equal((await reload({ tls_certificate: shelf, tls_certificate_key: '' })).status, 422);
+	assert.equal((await reload()).status, 200);
+});
+
 test('a certificate that is over is served, with a warning and on the page of metrics', async () => {
 	const over = ca.issue('over.test', { days: -1 });
 	const soon = ca.issue('soon.test', { days: 5 });
