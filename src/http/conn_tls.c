@@ -7,10 +7,10 @@
  *
  * Reading, the queue, deadlines and marks are those of a connection in the clear. A handshake is a
  * flow, for what it computes may be too much for a turn of the loop: one RSA signature of 4096 bits
- * takes 3 ms, and handshakes come in bursts. Signatures by RSA keys, and all that is more than a
+ * takes 3 ms, and handshakes come in bursts. Signatures by such keys, and all that is more than a
  * millisecond in one turn, are computed by helper threads of their own: a loop waits for none, and
  * neither do tenants' jobs. The helpers take turns among the clients' networks. The rest is done in
- * the turn, for a helper's answer costs as much as a step by an EC key. What a connection costs
+ * the turn, for to ask a helper costs as much as a step by an EC key. What a connection costs
  * once it is open is done where it is read and written: a record of 16 KB takes some microseconds.
  */
 #include "http/conn_state.h"

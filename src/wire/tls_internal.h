@@ -24,6 +24,7 @@ struct tls_pair {
 	SSL_CTX			*ctx;		/* held: its own, or an earlier pair's of
 						 * the same names, which it has joined */
 	int			 key_type;	/* EVP_PKEY_RSA, ... */
+	bool			 signs_slowly;	/* its key takes a millisecond or more */
 };
 
 struct tls_server {
@@ -31,7 +32,7 @@ struct tls_server {
 	struct tls_pair		*pairs;		/* owned: TLS_PAIRS_MAX at most */
 	unsigned		 count;
 	struct tls_names	 names;		/* owner: index of the pair */
-	bool			 signs_slowly;	/* one of them has a key that is none of EC */
+	bool			 signs_slowly;	/* one of them does */
 	struct tls_tickets	*tickets;	/* borrowed; NULL: no session is resumed */
 	uint64_t		 ticket_period_us;
 	char			*client_names;	/* owned; NULL: clients need no certificate */

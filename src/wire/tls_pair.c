@@ -115,6 +115,22 @@ key_kind(const EVP_PKEY *key)
 	return EVP_PKEY_get_bits(key) > RSA_BITS_MIN ? "RSA-3072" : "RSA-2048";
 }
 
+/* RSA-2048 0.2 ms, P-256 0.02; RSA-3072 1.4, P-384 1 (OpenSSL 3.0). */
+static bool
+signs_quickly(const EVP_PKEY *key)
+{
+	int bits = EVP_PKEY_get_bits(key);
+
+	switch (EVP_PKEY_get_base_id(key)) {
+	case EVP_PKEY_EC:
+		return bits <= 256;
+	case EVP_PKEY_RSA:
+		return bits <= RSA_BITS_MIN;
+	default:
+		return EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519;
+	}
+}
+
 bool
 tls_pair_read(struct tls_pair *p, const char *certificate, const char *key_path,
     enum tls_setting *setting, struct err *err)
@@ -132,6 +148,7 @@ tls_pair_read(struct tls_pair *p, const char *certificate, const char *key_path,
 		return false;
 	is_good = use_key(p, key, key_path, err);
 	p->view.key_kind = key_kind(key);
+	p->signs_slowly = !signs_quickly(key);
 	EVP_PKEY_free(key);
 	p->view.not_before =
 	    certificate_seconds(X509_get0_notBefore(SSL_CTX_get0_certificate(p->ctx)));

@@ -121,7 +121,7 @@ add_pair(struct tls_server *s, const struct tls_server_conf *conf, const char *c
 		is_good = join_earlier(s, p, key, setting, err);
 	}
 	s->count += p->ctx != NULL;
-	s->signs_slowly |= p->key_type != EVP_PKEY_EC;
+	s->signs_slowly |= p->signs_slowly;
 	return is_good;
 }
 

@@ -16,10 +16,10 @@
 
 #include "wire/tls_internal.h"
 
-#define OWN_RECORDS_MAX	 32
-#define OWN_RECORD_BYTES 1024
-#define OUT_MAX		 (1u << 20) /* bytes of TLS' own between two sends */
-#define READ_SIZE	 16384	    /* the most that a record holds (RFC 8446 5.1) */
+#define OWN_MESSAGES_MAX  32
+#define OWN_MESSAGE_BYTES 1024
+#define OUT_MAX		  (1u << 20) /* bytes of TLS' own between two sends */
+#define READ_SIZE	  16384	     /* the most that a record holds (RFC 8446 5.1) */
 
 struct tls_session {
 	struct tls_server *server; /* held */
@@ -28,10 +28,10 @@ struct tls_session {
 	struct evbuffer *plain;	   /* owned */
 	struct buf out;		   /* owned */
 	enum tls_state state;
-	uint64_t plain_bytes; /* of the client's */
-	uint64_t own_records; /* of the client's, for TLS' own sake, since it is open */
-	bool is_begun;	      /* something was brought */
-	bool has_signed;      /* the first of our own was made */
+	uint64_t plain_bytes;  /* of the client's */
+	uint64_t own_messages; /* of the client's, that are TLS' own, since it is open */
+	bool is_begun;	       /* something was brought */
+	bool has_signed;       /* the first of our own was made */
 	char reason[160];
 };
 
@@ -95,6 +95,21 @@ session_bio_new(struct tls_session *s)
 }
 
 /* ---- a session ---- */
+
+/* The callback of SSL_set_msg_callback(): for each message, before it is acted on. */
+static void
+message_seen(int is_ours, int version, int type, const void *bytes, size_t n, SSL *ssl, void *arg)
+{
+	struct tls_session *s = arg;
+
+	(void)version;
+	(void)bytes;
+	(void)n;
+	(void)ssl;
+	if (!is_ours && (type == SSL3_RT_HANDSHAKE || type == SSL3_RT_ALERT))
+		s->own_messages++;
+}
+
 struct tls_session *
 tls_session_new(struct tls_server *server)
 {
@@ -118,6 +133,8 @@ tls_session_new(struct tls_server *server)
 	(void)SSL_set_app_data(s->ssl, s);
 	SSL_set_accept_state(s->ssl);
 	(void)SSL_clear_mode(s->ssl, SSL_MODE_AUTO_RETRY);
+	SSL_set_msg_callback(s->ssl, message_seen);
+	SSL_set_msg_callback_arg(s->ssl, s);
 	return s;
 }
 
@@ -197,6 +214,7 @@ tls_session_advance(struct tls_session *s)
 	s->has_signed |= s->out.len > before;
 	if (rc == 1) {
 		s->state = TLS_OPEN;
+		s->own_messages = 0;
 	} else if (SSL_get_error(s->ssl, rc) == SSL_ERROR_WANT_READ) {
 		s->state = TLS_MORE;
 	} else {
@@ -223,28 +241,23 @@ tls_session_is_new(const struct tls_session *s)
 	return !s->is_begun;
 }
 
-/* What TLS says to itself (new keys, refused renegotiations) costs us more than its sender: 32
- * times for nothing, then once a KiB. */
+/* Messages that are TLS' own (new keys, renegotiations that are refused) cost us more than their
+ * sender: 32 are free, then one each KiB. */
 static bool
 says_too_much(struct tls_session *s)
 {
-	s->own_records++;
-	if (s->own_records <= OWN_RECORDS_MAX + s->plain_bytes / OWN_RECORD_BYTES)
+	if (s->own_messages <= OWN_MESSAGES_MAX + s->plain_bytes / OWN_MESSAGE_BYTES)
 		return false;
 	(void)snprintf(s->reason, sizeof(s->reason), "too many messages of TLS' own");
 	return true;
 }
 
-/* OpenSSL returns behind each record (SSL_MODE_AUTO_RETRY is off): what is left shows that the one
- * before was of TLS' own. */
 static enum tls_state
-read_interrupted(struct tls_session *s, int n, size_t out_before)
+read_interrupted(struct tls_session *s, int n)
 {
-	bool was_own = evbuffer_get_length(s->in) > 0 || s->out.len > out_before;
-
 	switch (SSL_get_error(s->ssl, n)) {
 	case SSL_ERROR_WANT_READ:
-		return was_own && says_too_much(s) ? TLS_FAILED : TLS_OPEN;
+		return says_too_much(s) ? TLS_FAILED : TLS_OPEN;
 	case SSL_ERROR_ZERO_RETURN:
 		return TLS_ENDED;
 	default:
@@ -253,25 +266,30 @@ read_interrupted(struct tls_session *s, int n, size_t out_before)
 	}
 }
 
-/* By way of the stack: space reserved in `plain` would stay with each idle connection. */
+/* By way of the stack: space reserved in `plain` would stay with each idle connection. OpenSSL
+ * returns behind each message of TLS' own (SSL_MODE_AUTO_RETRY is off), and answers it when it is
+ * called again. */
 enum tls_state
 tls_session_read(struct tls_session *s)
 {
 	enum tls_state state = TLS_OPEN;
+	uint64_t before;
 	char piece[READ_SIZE];
 
 	do {
-		size_t out_before = s->out.len;
 		int n;
 
+		before = s->own_messages;
 		ERR_clear_error();
 		n = SSL_read(s->ssl, piece, sizeof(piece));
 		if (n <= 0)
-			state = read_interrupted(s, n, out_before);
+			state = read_interrupted(s, n);
 		else if (evbuffer_add(s->plain, piece, (size_t)n) != 0)
 			return TLS_FAILED;
 		s->plain_bytes += n > 0 ? (uint64_t)n : 0;
-	} while (state == TLS_OPEN && (evbuffer_get_length(s->in) > 0 || SSL_pending(s->ssl) > 0));
+	} while (state == TLS_OPEN &&
+	    (evbuffer_get_length(s->in) > 0 || SSL_pending(s->ssl) > 0 ||
+		s->own_messages > before));
 	return state;
 }
 

@@ -3,6 +3,7 @@
 // their handshake, operators with certificates, and TLS behind a proxy and across a restart.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { sign } from 'node:crypto';
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -151,6 +152,32 @@ test('files that are no good change nothing, and each reason is told', async () 
 	assert.equal(kept.status, 200, kept.body);
 });
 
+test('a folder has all its certificates, each with its key in it or beside it', async () => {
+	const shelf = join(stack.dir, 'shelf');
+	mkdirSync(shelf);
+	chmodSync(shelf, 0o755);
+	const write = (name, text) => writeFileSync(join(shelf, name), text, { mode: 0o644 });
+	const first = ca.issue('first.test'), second = ca.issue('second.test'), third = ca.issue('third.test');
+	write('a.pem', first.pem + first.keyPem);
+	write('b.crt', second.pem);
+	write('b.key', second.keyPem);
+	write('c.pem', third.pem);
+	write('c.pem.key', third.keyPem);
+	write('.hidden.pem', 'no PEM');
+	write('README', 'no PEM');
+	const { status, body } = await reload({ tls_certificate: shelf, tls_certificate_key: '' });
+	assert.equal(status, 200, body);
+	for (const [servername, name] of [['first.test', 'first.test'], ['second.test', 'second.test'],
+		['third.test', 'third.test'], ['gate.test', 'first.test']]) {
+		const socket = await handshake(gate.port, { ca: ca.pem, servername, rejectUnauthorized: false });
+		assert.equal(socket.getPeerCertificate().subject.CN, name);
+		socket.destroy();
+	}
+	write('d.pem', 'no PEM');
+	assert.equal((await reload({ tls_certificate: shelf, tls_certificate_key: '' })).status, 422);
+	assert.equal((await reload()).status, 200);
+});
+
 test('a certificate that is over is served, with a warning and on the page of metrics', async () => {
 	const over = ca.issue('over.test', { days: -1 });
 	const soon = ca.issue('soon.test', { days: 5 });
@@ -205,7 +232,20 @@ test('who stalls in a handshake holds up nobody, and is cut off', async () => {
 	assert.ok(Number(timeouts.split(' ').pop()) >= 60, timeouts);
 });
 
-// Each takes milliseconds of a processor, and all hellos are there at once.
+async function loopsCpu() {
+	const lines = await samples(/^tenantgate_loop_cpu_seconds_total/);
+	return lines.reduce((sum, line) => sum + Number(line.split(' ').pop()), 0);
+}
+
+// What as many signatures take of a processor.
+function signaturesCpu(key, count) {
+	const before = process.cpuUsage().user;
+	for (let i = 0; i < count; i++)
+		sign('sha256', Buffer.alloc(130), key);
+	return (process.cpuUsage().user - before) / 1e6;
+}
+
+// All hellos are there at once.
 test('a burst of handshakes by a slow key leaves the loops alone', async () => {
 	const slow = ca.issue('slow', { san: 'DNS:gate.test', kind: ['rsa:4096'] });
 	assert.equal((await reload({ tls_certificate: slow.certificate,
@@ -217,12 +257,16 @@ test('a burst of handshakes by a slow key leaves the loops alone', async () => {
 		const [line] = await samples(/handshakes_in_progress/);
 		return Number(line.split(' ').pop()) >= 100;
 	});
+	const before = await loopsCpu();
 	for (const socket of sockets)
 		socket.write(bytes);
 	const answers = await Promise.all(sockets.map((s) => receive(s, (got) => got.length > 1000)));
 	assert.ok(answers.every((got) => got.length > 1000 && got.charCodeAt(0) === 22));
 	for (const socket of sockets)
 		socket.destroy();
+	const loops = await loopsCpu() - before, signatures = signaturesCpu(slow.keyPem, sockets.length);
+	console.log(`# ${loops.toFixed(3)} s of the loops, ${signatures.toFixed(3)} s are the signatures`);
+	assert.ok(loops < signatures / 2, `${loops} ${signatures}`);
 	assert.deepEqual(gate.lines().filter((l) => l.event === 'worker.long_turn'), []);
 	assert.equal((await reload()).status, 200);
 });

@@ -151,6 +151,19 @@ story_open(void **state, int version, bool has_helpers)
 	return session_open_with(state, &conf);
 }
 
+/* There is one place, which a client that says nothing has. */
+static inline int
+open_full(void **state)
+{
+	struct http_conf conf;
+
+	story.helpers = NULL;
+	server_make(&conf);
+	conf.max_client_conn = 1;
+	client_make(TLS1_3_VERSION);
+	return session_open_with(state, &conf);
+}
+
 static inline int
 open_newest(void **state)
 {

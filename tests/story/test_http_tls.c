@@ -205,6 +205,22 @@ who_leaves_in_it_leaves_nothing(void **state)
 	assert_true(shakes_hands(v, PIECE));
 }
 
+/* A connection counts before its handshake; who has no place is told so behind it. */
+static void
+a_full_server_says_so(void **state)
+{
+	struct http_session *v = *state;
+	int first = v->fd;
+
+	while (http_shared_handshakes(v->fixture.shared) == 0)
+		usleep(1000);
+	v->fd = client_open(&v->fixture);
+	assert_true(shakes_hands(v, PIECE));
+	assert_int_equal(hears(v, NULL, 0), SSL_ERROR_ZERO_RETURN);
+	has(v, "HTTP/1.1 503", 1);
+	close(first);
+}
+
 static void
 a_drain_waits_for_no_handshake(void **state)
 {
@@ -233,7 +249,7 @@ new_keys_for_ever_are_not_given(void **state)
 		send_queued(v, PIECE);
 		assert_true(SSL_read(story.ssl, unused, sizeof(unused)) <= 0);
 	} while (take_bytes(v) && ++n < 100);
-	assert_int_equal(n, 32);
+	assert_in_range(n, 32, 33); /* the first answer may be the tickets */
 	handler_left(v);
 }
 
@@ -275,6 +291,7 @@ main(void)
 		STORY(a_request_in_the_clear_is_told, open_newest),
 		STORY(noise_is_answered_by_an_alert, open_newest),
 		STORY(who_leaves_in_it_leaves_nothing, open_newest),
+		STORY(a_full_server_says_so, open_full),
 		STORY(a_drain_waits_for_no_handshake, open_newest),
 		STORY(new_keys_for_ever_are_not_given, open_newest),
 		STORY(new_keys_now_and_then_are, open_newest),

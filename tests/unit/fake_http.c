@@ -70,6 +70,13 @@ http_query_get(const struct http_exchange *x, const char *name, struct arena *ar
 }
 
 const char *
+http_tls_version(const struct http_exchange *x)
+{
+	(void)x;
+	return NULL;
+}
+
+const char *
 http_remote(const struct http_exchange *x)
 {
 	(void)x;

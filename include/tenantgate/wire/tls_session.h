@@ -43,8 +43,8 @@ struct buf		*tls_session_out(struct tls_session *);
 void			 tls_session_advance(struct tls_session *);
 enum tls_state		 tls_session_state(const struct tls_session *);	/* after it */
 bool			 tls_session_is_new(const struct tls_session *); /* nothing was brought */
-/* The next step may sign with a key that takes long for it (RSA: 0.2 ms of 2048 bits, 1.4 of 3072,
- * 3 of 4096; EC P-256: 0.02). All else of a step takes 0.1 to 0.2 ms. */
+/* The next step may sign with a key that takes long for it (RSA: 1.4 ms of 3072 bits, 3 of 4096).
+ * Any other step takes 0.1 to 0.5 ms. */
 bool			 tls_session_signs_slowly(const struct tls_session *);
 /* Once it is open: what was brought is decrypted into `plain`. TLS_OPEN: all of it. `out` may have
  * grown, by what TLS itself answers. */
