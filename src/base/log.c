@@ -45,6 +45,7 @@ static int log_stderr = STDERR_FILENO; /* or the same pipe, not blocking */
 static atomic_bool log_to_socket;      /* log_fd is stderr, and that is a socket (journald's) */
 static int log_folder = -1;	       /* of the file; main thread's, as the next */
 static char *log_name;		       /* the file's, in it; owned. NULL: stderr */
+static char *log_path;		       /* of both; owned */
 static _Atomic uint64_t log_lost;
 static _Atomic uint64_t log_folded;
 static atomic_bool log_partial; /* the last line was cut off: its newline is owed */
@@ -103,22 +104,34 @@ log_folder_open(const char *path)
 	const char *slash = strrchr(path, '/');
 	size_t n = slash == NULL ? 0 : (size_t)(slash - path);
 	char *folder = slash == NULL ? strdup(".") : strndup(path, n == 0 ? 1 : n);
-	char *name = strdup(slash == NULL ? path : slash + 1);
+	char *name = strdup(slash == NULL ? path : slash + 1), *whole = strdup(path);
 	int fd = folder == NULL ? -1 : open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	free(folder);
-	if (fd < 0 || name == NULL) {
+	if (fd < 0 || name == NULL || whole == NULL) {
 		free(name);
+		free(whole);
 		return false;
 	}
 	if (log_folder >= 0)
 		close(log_folder);
 	free(log_name);
+	free(log_path);
 	log_folder = fd;
 	log_name = name;
+	log_path = whole;
 	return true;
 }
 
+/* Without waiting: of a pipe for who reads it, neither now nor at a line. -1 with errno. */
+static int
+log_file_open(void)
+{
+	return openat(log_folder, log_name,
+	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, LOG_FILE_MODE);
+}
+
+/* A folder that was removed takes no file any more: there may be another of its name. */
 bool
 log_reopen(void)
 {
@@ -126,8 +139,9 @@ log_reopen(void)
 
 	if (log_name == NULL)
 		return true;
-	opened = openat(log_folder, log_name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY,
-	    LOG_FILE_MODE);
+	opened = log_file_open();
+	if (opened < 0 && errno == ENOENT && log_folder_open(log_path))
+		opened = log_file_open();
 	if (opened < 0)
 		return false;
 	atomic_store(&log_to_socket, false);
