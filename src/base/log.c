@@ -34,9 +34,9 @@
 #include "tenantgate/base/json.h"
 
 #define LOG_MESSAGE_MAX 4096 /* bytes; longer messages are cut */
-#define LOG_ID_MAX	256  /* of the level, the event and the request id each */
+#define LOG_ID_MAX	256  /* of the level, the event, and the ids of request and trace each */
 /* Every byte may become a \u escape of six, and the rest of the line is of a fixed size. */
-#define LOG_LINE_MAX  (6 * (LOG_MESSAGE_MAX + 3 * LOG_ID_MAX) + 512)
+#define LOG_LINE_MAX  (6 * (LOG_MESSAGE_MAX + 4 * LOG_ID_MAX) + 512)
 #define LOG_FILE_MODE 0640
 
 static atomic_int log_max = LOG_INFO;
@@ -49,6 +49,14 @@ static char *log_path;		       /* of both; owned */
 static _Atomic uint64_t log_lost;
 static _Atomic uint64_t log_folded;
 static atomic_bool log_partial; /* the last line was cut off: its newline is owed */
+
+static _Thread_local const char *log_trace_id;
+
+void
+log_trace(const char *trace_id)
+{
+	log_trace_id = trace_id;
+}
 
 void
 log_level(int max_level)
@@ -224,6 +232,8 @@ log_write(int level, const char *event, const char *request_id, uint64_t hidden,
 	log_field(&line, "event", event, LOG_ID_MAX);
 	if (request_id != NULL)
 		log_field(&line, "request_id", request_id, LOG_ID_MAX);
+	if (request_id != NULL && log_trace_id != NULL)
+		log_field(&line, "trace_id", log_trace_id, LOG_ID_MAX);
 	log_field(&line, "message", message, LOG_MESSAGE_MAX);
 	if (hidden > 0)
 		buf_printf(&line, ",\"repeats_hidden\":%llu", (unsigned long long)hidden);

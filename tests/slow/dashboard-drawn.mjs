@@ -32,7 +32,7 @@ test('each panel has data, and is in a picture', async () => {
 		for (const name of ['dashboard-traffic', 'dashboard-pools', 'dashboard-models', 'dashboard-process',
 			'top']) {
 			const [width, height, bytes] = sizeOf(join(folder, `${name}.png`));
-			assert.ok(width > 900 && height > 1000 && bytes > 50000, `${name}: ${width} ${height} ${bytes}`);
+			assert.ok(width > 600 && height > 1000 && bytes > 50000, `${name}: ${width} ${height} ${bytes}`);
 		}
 		for (const row of [/^search +[1-9]/m, /^model_streams +\d/m, /^acme +\d/m])
 			assert.match(top, row);
