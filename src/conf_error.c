@@ -14,6 +14,8 @@ conf_error(struct conf_reading *r, const struct conf_place *at, const char *fmt,
 	char sentence[1024];
 	va_list ap;
 
+	if (r->error_count >= CONF_ERRORS_MAX)
+		return;
 	va_start(ap, fmt);
 	vsnprintf(sentence, sizeof(sentence), fmt, ap);
 	va_end(ap);
@@ -24,4 +26,8 @@ conf_error(struct conf_reading *r, const struct conf_place *at, const char *fmt,
 		buf_printf(r->errors, "%s: %s\n", at->file, sentence);
 	else
 		buf_printf(r->errors, "%s:%u: %s\n", at->file, at->line, sentence);
+	if (++r->error_count == CONF_ERRORS_MAX)
+		buf_printf(r->errors,
+		    "%s: There are more errors than these %u; correct them, and try again.\n",
+		    at->file, CONF_ERRORS_MAX);
 }

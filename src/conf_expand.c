@@ -140,38 +140,18 @@ conf_path_beside(const char *file, struct slice path, char *out, size_t size)
 	return n >= 0 && (size_t)n < size;
 }
 
-/* Up to `size` bytes; fewer at the end of the file, -1 with errno. */
-static ssize_t
-read_whole(int fd, char *text, size_t size)
-{
-	size_t n = 0;
-
-	while (n < size) {
-		ssize_t got = read(fd, text + n, size - n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		n += (size_t)got;
-	}
-	return (ssize_t)n;
-}
-
 /* The mode is taken from the open descriptor, so that the file checked is the file read. Others'
  * bits alone count: a group may share the secret. Our own copy is wiped. */
 bool
 conf_read_secret(struct conf_reading *r, const struct conf_place *at, const char *path,
     struct buf *out)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = conf_input_open(path);
 	char text[CONF_VALUE_MAX];
 	struct stat st;
 	ssize_t n;
 
-	if (fd == -1 || fstat(fd, &st) == -1 || (n = read_whole(fd, text, sizeof(text))) < 0) {
+	if (fd == -1 || fstat(fd, &st) == -1 || (n = conf_input_read(fd, text, sizeof(text))) < 0) {
 		conf_error(r, at, "%s cannot be read: %s.", path, strerror(errno));
 		if (fd != -1)
 			close(fd);

@@ -204,7 +204,7 @@ read_lines(struct conf_reading *r, const char *path, struct slice text)
 {
 	struct lines in = { .at.file = conf_keep(r->conf, slice_str(path)) };
 
-	while (text.len > 0) {
+	while (text.len > 0 && r->error_count < CONF_ERRORS_MAX) {
 		const char *nl = memchr(text.p, '\n', text.len);
 		size_t n = nl == NULL ? text.len : (size_t)(nl - text.p);
 		struct slice line = slice_of(text.p, n);
@@ -224,18 +224,17 @@ static char *
 load_file(int fd, struct stat *st, size_t *len)
 {
 	char *text;
-	ssize_t got = 1;
+	ssize_t got;
 
 	if (fstat(fd, st) == -1)
 		return NULL;
 	text = xmalloc(FILE_SIZE_MAX);
-	for (*len = 0; *len < FILE_SIZE_MAX && got > 0; *len += (size_t)got) {
-		got = read(fd, text + *len, FILE_SIZE_MAX - *len);
-		if (got < 0) {
-			free(text);
-			return NULL;
-		}
+	got = conf_input_read(fd, text, FILE_SIZE_MAX);
+	if (got < 0) {
+		free(text);
+		return NULL;
 	}
+	*len = (size_t)got;
 	return text;
 }
 
@@ -246,7 +245,7 @@ conf_read_file(struct conf_reading *r, const char *path, const struct conf_place
 {
 	struct conf_place here = { path, 0 };
 	bool public_before = r->public;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = conf_input_open(path);
 	struct stat st;
 	size_t len = 0;
 	char *text = fd == -1 ? NULL : load_file(fd, &st, &len);

@@ -31,6 +31,7 @@
 #include "conf.h"
 
 #define CONF_VALUE_MAX	8192	/* bytes of a value, expanded */
+#define CONF_ERRORS_MAX	100u	/* with more it is another file, or one that includes itself */
 #define CONF_KEYS_MAX	192	/* of a section, headings included */
 
 enum conf_type {
@@ -144,6 +145,7 @@ struct conf_scope {
 struct conf_reading {
 	struct conf		*conf;
 	struct buf		*errors;
+	unsigned		 error_count;	/* of these; at CONF_ERRORS_MAX the reading ends */
 	struct conf_scope	*scopes;		/* owned; the first: [tenantgate] */
 	unsigned		 depth;			/* of %include */
 	bool			 public;		/* others may read this file */
@@ -189,6 +191,12 @@ void		 conf_check_plans(struct conf_reading *);
 /* Reads a file and what it includes. `from`: where it is included, or NULL for the first. */
 void		 conf_read_file(struct conf_reading *, const char *path,
 		    const struct conf_place *from);
+
+/* Opens a file of any kind to be read without waiting for it; -1 with errno. */
+int		 conf_input_open(const char *path);
+/* Up to `size` bytes; fewer at the end of the file, -1 with errno: ENODATA of a pipe whose writers
+ * take longer than 5 s, or that has none. On the main thread, which a reload must not hold up. */
+ssize_t		 conf_input_read(int fd, char *text, size_t size);
 
 /* Expands ${NAME}, ${NAME:-default} and $$ into out. `literal` gets what stands in the file itself:
  * the text without what the environment gave. False with an error reported. */

@@ -43,6 +43,7 @@ audit_put_line(struct buf *b, const struct admin_request *req, const char *outco
 	clock_iso(clock_wall_us(), when);
 	buf_printf(b, "{\"time\":\"%s\",\"level\":\"notice\",\"event\":\"admin.audit\"", when);
 	audit_put_text(b, "request_id", req->request_id);
+	audit_put_text(b, "trace_id", req->trace.id);
 	audit_put_text(b, "key", req->caller.key_id);
 	audit_put_text(b, "remote", http_remote(req->x));
 	audit_put_text(b, "action", req->route->action);

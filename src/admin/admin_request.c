@@ -10,6 +10,18 @@
 #include "tenantgate/auth/tenant_named.h"
 #include "tenantgate/base/json.h"
 
+/* As request_trace_begin() does. */
+static void
+admin_trace_begin(struct admin_request *req)
+{
+	struct slice parent = http_header(req->x, "traceparent");
+
+	if (http_header_count(req->x, "traceparent") > 1)
+		parent = slice_of(NULL, 0);
+	(void)trace_context_begin(&req->trace, parent);
+	req->flow.trace_id = req->trace.id;
+}
+
 struct admin_request *
 admin_start(struct http_exchange *x, const struct admin_context *ctx,
     const struct admin_match *match, size_t size, const struct flow_kind *kind)
@@ -32,6 +44,7 @@ admin_start(struct http_exchange *x, const struct admin_context *ctx,
 	buf_init(&req->body, ADMIN_BODY_MAX);
 	flow_start(&req->flow, kind, ctx->api->worker, arena);
 	req->flow.request_id = req->request_id;
+	admin_trace_begin(req);
 	flow_deadline(&req->flow, match->route->timeout_us);
 	http_attach(x, &req->flow);
 	return req;

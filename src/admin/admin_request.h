@@ -19,6 +19,7 @@
 #include "admin/admin_audit.h"
 #include "tenantgate/admin.h"
 #include "tenantgate/base/id.h"
+#include "tenantgate/base/trace_context.h"
 
 struct admin_route;
 struct admin_match;
@@ -39,6 +40,7 @@ struct admin_request {
 	const struct admin_route	*route;		/* static */
 	struct http_path_params		 params;	/* of its path; slices live as long as x */
 	char				 request_id[REQUEST_ID_MAX + 1];
+	struct trace_context		 trace;		/* for the log: it has no spans */
 	struct caller			 caller;	/* from admin_caller() on */
 	char				 tenant_id[TENANT_ID_MAX + 1];	/* the path's {tenant},
 							 * from admin_allow() on; "": it has none */

@@ -205,6 +205,7 @@ access_log_admin(const struct http_exchange *x, const struct api_conf *conf, con
 	if (!conf->access_log)
 		return;
 	log_line_begin(&b, f->request_id);
+	log_put_field(&b, "trace_id", slice_str(f->trace_id));
 	log_put_field(&b, "tenant", slice_str(tenant));
 	log_put_field(&b, "key", slice_str(key_id));
 	log_put_field(&b, "remote", slice_str(http_remote(x)));

@@ -52,6 +52,7 @@ request_start(struct http_exchange *x, const struct api_context *ctx,
 	flow_start(&req->flow, kind, ctx->worker, arena);
 	req->flow.request_id = req->request_id;
 	request_trace_begin(req);
+	req->flow.trace_id = req->trace.id;
 	flow_deadline(&req->flow, api_route_timeout_us(req->route, ctx->conf));
 	http_attach(x, &req->flow);
 	if (ctx->conf->server_timing)

@@ -34,9 +34,9 @@
 #include "tenantgate/base/json.h"
 
 #define LOG_MESSAGE_MAX 4096 /* bytes; longer messages are cut */
-#define LOG_ID_MAX	256  /* of the level, the event and the request id each */
+#define LOG_ID_MAX	256  /* of the level, the event, and the ids of request and trace each */
 /* Every byte may become a \u escape of six, and the rest of the line is of a fixed size. */
-#define LOG_LINE_MAX  (6 * (LOG_MESSAGE_MAX + 3 * LOG_ID_MAX) + 512)
+#define LOG_LINE_MAX  (6 * (LOG_MESSAGE_MAX + 4 * LOG_ID_MAX) + 512)
 #define LOG_FILE_MODE 0640
 
 static atomic_int log_max = LOG_INFO;
@@ -45,9 +45,18 @@ static int log_stderr = STDERR_FILENO; /* or the same pipe, not blocking */
 static atomic_bool log_to_socket;      /* log_fd is stderr, and that is a socket (journald's) */
 static int log_folder = -1;	       /* of the file; main thread's, as the next */
 static char *log_name;		       /* the file's, in it; owned. NULL: stderr */
+static char *log_path;		       /* of both; owned */
 static _Atomic uint64_t log_lost;
 static _Atomic uint64_t log_folded;
 static atomic_bool log_partial; /* the last line was cut off: its newline is owed */
+
+static _Thread_local const char *log_trace_id;
+
+void
+log_trace(const char *trace_id)
+{
+	log_trace_id = trace_id;
+}
 
 void
 log_level(int max_level)
@@ -103,22 +112,34 @@ log_folder_open(const char *path)
 	const char *slash = strrchr(path, '/');
 	size_t n = slash == NULL ? 0 : (size_t)(slash - path);
 	char *folder = slash == NULL ? strdup(".") : strndup(path, n == 0 ? 1 : n);
-	char *name = strdup(slash == NULL ? path : slash + 1);
+	char *name = strdup(slash == NULL ? path : slash + 1), *whole = strdup(path);
 	int fd = folder == NULL ? -1 : open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	free(folder);
-	if (fd < 0 || name == NULL) {
+	if (fd < 0 || name == NULL || whole == NULL) {
 		free(name);
+		free(whole);
 		return false;
 	}
 	if (log_folder >= 0)
 		close(log_folder);
 	free(log_name);
+	free(log_path);
 	log_folder = fd;
 	log_name = name;
+	log_path = whole;
 	return true;
 }
 
+/* Without waiting: of a pipe for who reads it, neither now nor at a line. -1 with errno. */
+static int
+log_file_open(void)
+{
+	return openat(log_folder, log_name,
+	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, LOG_FILE_MODE);
+}
+
+/* A folder that was removed takes no file any more: there may be another of its name. */
 bool
 log_reopen(void)
 {
@@ -126,8 +147,9 @@ log_reopen(void)
 
 	if (log_name == NULL)
 		return true;
-	opened = openat(log_folder, log_name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY,
-	    LOG_FILE_MODE);
+	opened = log_file_open();
+	if (opened < 0 && errno == ENOENT && log_folder_open(log_path))
+		opened = log_file_open();
 	if (opened < 0)
 		return false;
 	atomic_store(&log_to_socket, false);
@@ -210,6 +232,8 @@ log_write(int level, const char *event, const char *request_id, uint64_t hidden,
 	log_field(&line, "event", event, LOG_ID_MAX);
 	if (request_id != NULL)
 		log_field(&line, "request_id", request_id, LOG_ID_MAX);
+	if (request_id != NULL && log_trace_id != NULL)
+		log_field(&line, "trace_id", log_trace_id, LOG_ID_MAX);
 	log_field(&line, "message", message, LOG_MESSAGE_MAX);
 	if (hidden > 0)
 		buf_printf(&line, ",\"repeats_hidden\":%llu", (unsigned long long)hidden);

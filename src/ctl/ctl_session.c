@@ -351,12 +351,28 @@ session_perform(struct ctl_session *s, const char *method, const char *url, cons
 	return rc;
 }
 
+/* A path without a tenant or an id in it is there in every admin door that knows it: /admin/top. */
+static void
+tell_no_route(const struct ctl_session *s, const char *path)
+{
+	const char *name = strchr(path + 1, '/');
+	long status = 0;
+
+	(void)curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status == 404 && (name == NULL || strchr(name + 1, '/') == NULL))
+		(void)fprintf(stderr,
+		    "tenantgatectl: %s is another door (see admin_listen_port), or a build that is "
+		    "older than this program.\n",
+		    s->url);
+}
+
 enum ctl_exit
 ctl_ask(struct ctl_session *s, const char *what, const char *method, const char *path,
     const json_t *body, json_t **json)
 {
 	size_t n = strlen(s->url), slashes = 0;
 	char *url = malloc(n + strlen(path) + 1);
+	enum ctl_exit outcome;
 	CURLcode rc;
 
 	*json = NULL;
@@ -369,8 +385,12 @@ ctl_ask(struct ctl_session *s, const char *what, const char *method, const char 
 	s->what = what;
 	rc = session_perform(s, method, url, body);
 	free(url);
-	if (rc == CURLE_OK)
-		return session_answer(s, json);
+	if (rc == CURLE_OK) {
+		outcome = session_answer(s, json);
+		if (outcome == CTL_REFUSED)
+			tell_no_route(s, path);
+		return outcome;
+	}
 	if (rc == CURLE_ABORTED_BY_CALLBACK)
 		return CTL_AWAY;
 	(void)fprintf(stderr, "tenantgatectl: The admin door at %s does not answer: %s.\n", s->url,

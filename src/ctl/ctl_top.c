@@ -41,12 +41,14 @@ screen_lines(void)
 	return LINES_DEFAULT;
 }
 
-/* Requests first: who looks asks for these. */
+/* What did not happen last; requests first, for who looks asks for these. */
 static int
 by_rate(const void *a, const void *b)
 {
 	const struct top_row *x = a, *y = b;
 
+	if ((x->rate > 0) != (y->rate > 0))
+		return x->rate > 0 ? -1 : 1;
 	if (x->is_request != y->is_request)
 		return x->is_request ? -1 : 1;
 	return x->rate < y->rate ? 1 : x->rate > y->rate ? -1 : 0;

@@ -24,6 +24,7 @@
 #include "loop/worker_internal.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
+#include "tenantgate/base/log.h"
 
 /* A flow whose operations are always done at once would keep the loop from its sockets: after so
  * many steps it goes to the end of the run queue. */
@@ -167,6 +168,7 @@ flow_finish(struct flow *f)
 	flow_walks_pass(rq, f);
 	TAILQ_REMOVE(&rq->live, f, live_link);
 	run_queue_count(rq, -1);
+	log_trace(NULL);
 	if (kind->release != NULL)
 		kind->release(f);
 }
@@ -256,12 +258,14 @@ run_queue_run(struct run_queue *rq, unsigned turns)
 	struct flow *f;
 
 	while (turns-- > 0 && (f = TAILQ_FIRST(&rq->queue)) != NULL) {
+		log_trace(f->trace_id);
 		flow_run_turn(f, &rq->clock);
 		if (began_us == 0)
 			began_us = rq->clock.running_since_us;
 		else if (rq->clock.running_since_us - began_us > RUN_MAX_US)
 			break;
 	}
+	log_trace(NULL);
 	return !TAILQ_EMPTY(&rq->queue);
 }
 

@@ -33,6 +33,7 @@ flow_call(struct flow *parent, struct flow *child, const struct flow_kind *kind)
 	flow_start(child, kind, parent->worker, parent->arena);
 	child->parent = parent;
 	child->request_id = parent->request_id;
+	child->trace_id = parent->trace_id;
 	return flow_wait(parent, call_cancel, child);
 }
 

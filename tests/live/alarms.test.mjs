@@ -111,6 +111,20 @@ test('each expression of the dashboard is one, and each panel chooses source and
 	assert.equal(new Set(ids).size, ids.length);
 });
 
+test('panels are drawn as they ought to be: colours, empty ones, intervals', () => {
+	for (const { title, type, fieldConfig: { defaults }, targets: asked } of panels) {
+		// Without these a value over 80 is red, whatever it is.
+		if (type === 'stat' || type === 'bargauge')
+			assert.ok(defaults.thresholds?.steps.length > 0, title);
+		// What ought not to be is not drawn at 0; then the panel says what that means.
+		if (asked.every(({ expr }) => expr.endsWith('> 0')))
+			assert.ok(defaults.noValue && defaults.custom.showPoints === 'auto', title);
+		// One interval has a sample, of which there is no rate.
+		assert.ok(!asked.some(({ expr }) => /\$__interval/.test(expr)), title);
+		assert.ok(asked.length === 1 || asked.every(({ legendFormat }) => legendFormat !== ''), title);
+	}
+});
+
 test('no panel lies on another', () => {
 	const taken = new Set();
 	for (const { title, gridPos: { x, y, w, h } } of dashboard.panels) {

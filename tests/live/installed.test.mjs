@@ -4,7 +4,7 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -15,6 +15,7 @@ const build = process.env.TG_BUILD;
 const root = mkdtempSync(join(tmpdir(), 'tenantgate-installed.'));
 const at = (path) => join(root, 'usr/local', path);
 const pages = ['man1/tenantgatectl.1', 'man5/tenantgate.conf.5', 'man8/tenantgate.8'];
+const pictures = ['dashboard-models', 'dashboard-pools', 'dashboard-process', 'dashboard-traffic', 'top'];
 const unit = 'lib/systemd/system/tenantgate.service';
 
 before(() => run('make', ['-s', '-C', build, 'install', `DESTDIR=${root}`], { maxBuffer: 1 << 24 }));
@@ -27,7 +28,8 @@ test('programs, unit, pages, licence and samples are there; uninstall takes all 
 		'libexec/tenantgate/tenantgate-extract', 'libexec/tenantgate/tenantgate-password.so',
 		'share/bash-completion/completions/tenantgatectl',
 		...['LICENSE', 'README.md', 'OPERATING.md', 'grafana/tenantgate.json', 'haproxy/haproxy.cfg',
-			'nginx/tenantgate.conf', 'prometheus/RUNBOOK.md', 'prometheus/prometheus.yml',
+			'logrotate/tenantgate', 'nginx/tenantgate.conf',
+			...pictures.map((name) => `pictures/${name}.png`), 'prometheus/RUNBOOK.md', 'prometheus/prometheus.yml',
 			'prometheus/tenantgate.rules.yml', 'prometheus/tenantgate.test.yml',
 			'tenantgate.conf.sample'].map((name) => `share/doc/tenantgate/${name}`),
 		...pages.map((page) => `share/man/${page}`),
@@ -37,6 +39,15 @@ test('programs, unit, pages, licence and samples are there; uninstall takes all 
 	await run('make', ['-s', '-C', build, 'uninstall', `DESTDIR=${other}`]);
 	assert.equal((await run('find', [other, '-type', 'f'])).stdout, '');
 	rmSync(other, { recursive: true });
+});
+
+test('each picture that a page shows is there', () => {
+	const shown = (page, folder) => [...readFileSync(join(source, page), 'utf8')
+		.matchAll(/!\[.{20,}\]\((\S+\.png)\)/g)].map((m) => join(folder, m[1]));
+	const named = [...shown('README.md', ''), ...shown('contrib/OPERATING.md', 'contrib')];
+	assert.deepEqual([...new Set(named)].sort(), pictures.map((name) => `contrib/pictures/${name}.png`));
+	for (const name of named)
+		assert.ok(statSync(join(source, name)).size < 300000, name);
 });
 
 test('the manual pages are the tables\', and clean', async () => {

@@ -2,8 +2,9 @@
 // The log by SIGHUP: a file that was renamed is left at once and for good, no line is lost, and
 // where the new one cannot be opened the log says so and goes on in the old one.
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from
-	'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync,
+	writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { freePort, until } from './lib/process.mjs';
@@ -14,7 +15,7 @@ const stack = new Stack('log-rotation');
 const isRoot = process.getuid() === 0;
 let folder, log, gate;
 
-const lines = (path) => readFileSync(path, 'utf8').split('\n').filter((line) => line !== '')
+const lines = (path) => (existsSync(path) ? readFileSync(path, 'utf8') : '').split('\n').filter((line) => line !== '')
 	.map((line) => JSON.parse(line));
 const ids = (path) => lines(path).filter((line) => line.request_id?.startsWith('r-'))
 	.map((line) => line.request_id);
@@ -23,8 +24,7 @@ const request = () => gate.anonymous.get('/documents', { headers: { 'x-request-i
 const hup = async (path, event) => {
 	const had = lines(path).filter((line) => line.event === event).length;
 	gate.program.kill('SIGHUP');
-	await until(event, () => existsSync(path) &&
-		lines(path).filter((line) => line.event === event).length > had);
+	await until(event, () => lines(path).filter((line) => line.event === event).length > had);
 };
 
 before(async () => {
@@ -83,4 +83,29 @@ test("in a folder of root's: a file that was made for it is taken, else it says 
 	await request();
 	assert.equal(ids(log).at(-1), `r-${serial}`);
 	assert.notEqual(ids(`${log}.4`).at(-1), `r-${serial}`);
+});
+
+test('a pipe that nobody reads is no log, and holds nobody up', async () => {
+	const kept = `${log}.5`;
+	renameSync(log, kept);
+	execFileSync('mkfifo', ['-m', '666', log]);
+	await hup(kept, 'log.reopen');
+	assert.match(lines(kept).filter((line) => line.event === 'log.reopen').at(-1).message,
+		/No such device or address.*old file is still written/);
+	await request();
+	assert.equal(ids(kept).at(-1), `r-${serial}`);
+	rmSync(log);
+});
+
+test('a folder that was removed and made again has the next file', async () => {
+	const kept = `${folder}.away`;
+	if (isRoot)
+		chmodSync(join(stack.dir, 'closed'), 0o755);
+	renameSync(folder, kept);
+	rmSync(kept, { recursive: true });
+	mkdirSync(folder);
+	chmodSync(folder, 0o777);
+	await hup(log, 'log.reopened');
+	await request();
+	assert.equal(ids(log).at(-1), `r-${serial}`);
 });

@@ -126,9 +126,13 @@ test('a bad file changes nothing, and all its reasons come back with their lines
 });
 
 test('certificates that are not there refuse it, as -t does', async () => {
-	const { status, json } = await reload({ ca_file: join(stack.dir, 'none.pem') });
-	assert.equal(status, 422);
-	assert.match(json.errors.join(), /:\d+: ca_file: /);
+	const pipe = join(stack.dir, 'pipe.pem');	// which nobody writes into: it would be waited for
+	await run('mkfifo', ['-m', '666', pipe]);
+	for (const ca_file of [join(stack.dir, 'none.pem'), pipe, stack.dir]) {
+		const { status, json } = await reload({ ca_file });
+		assert.equal(status, 422);
+		assert.match(json.errors.join(), /:\d+: ca_file: .*cannot be read/);
+	}
 });
 
 test('a key that needs a restart is named, the rest is applied', async () => {

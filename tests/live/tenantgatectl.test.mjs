@@ -49,6 +49,17 @@ test('the key comes from a file that nobody else can read', async () => {
 	assert.match(absent.err, /--key-file/);
 });
 
+test('what is no admin door, or knows no such path, is told so; a tenant that is not there is not', async () => {
+	const hint = /is another door \(see admin_listen_port\), or a build that is older/;
+	const door = await ctl(['tenant', 'list'], { TENANTGATE_ADMIN_URL: gate.url });
+	assert.equal(door.code, 1);
+	assert.match(door.err, hint);
+	const absent = await ctl(['tenant', 'show', 'nobody']);
+	assert.equal(absent.code, 1);
+	assert.match(absent.err, /404 not_found/);
+	assert.doesNotMatch(absent.err, hint);
+});
+
 test('it ends with 1 when it is refused, 3 without an answer, 2 for a wrong line', async () => {
 	const refused = await ctl(['status'], { TENANTGATE_ADMIN_KEY: await gate.service() });
 	assert.equal(refused.code, 1);

@@ -102,6 +102,31 @@ test('who is not sampled is not sent: by the caller, and by trace_sample', async
 	assert.deepEqual(collector.of(line.trace_id), []);
 });
 
+test('all lines of a request have its trace, an operator\'s too; none has another\'s', async () => {
+	const mine = newTrace('00'), other = newTrace('00'), admins = newTrace('00');
+	await stack.knobs({ fail_chat: 400 });
+	const ask = (id, { header }) => tenant.chat(QUESTION,
+		{ headers: { traceparent: header, 'x-request-id': id } });
+	await Promise.all([ask('mine', mine), ask('other', other)]);
+	await stack.knobs();
+	const wish = (headers) => gate.admin.ask('PATCH', '/admin/tenants/acme', { body: '{"settings": {"top_k": 3}}',
+		headers: { 'content-type': 'application/json', ...headers } });
+	await wish({ traceparent: admins.header, 'x-request-id': 'admins' });
+	await wish({ traceparent: 'no trace', 'x-request-id': 'begun' });
+	const of = (id) => gate.lines().filter((line) => line.request_id === id);
+	for (const [id, event, { trace }] of [['mine', 'model.refused', mine], ['other', 'model.refused', other],
+		['admins', 'admin.audit', admins]]) {
+		await until(`the lines of ${id}`, () => of(id).some((line) => line.event === 'access'));
+		assert.ok(of(id).some((line) => line.event === event), JSON.stringify(of(id)));
+		assert.deepEqual(of(id).filter((line) => line.trace_id !== trace), []);
+	}
+	await until('the last', () => of('begun').some((line) => line.event === 'access'));
+	const begun = new Set(of('begun').map((line) => line.trace_id));
+	assert.ok(begun.size === 1 && /^[0-9a-f]{32}$/.test([...begun][0]), [...begun].join());
+	// What nobody asked for has no trace: it would be the last one's.
+	assert.deepEqual(gate.lines().filter((line) => !line.request_id && line.trace_id), []);
+});
+
 test('a collector that refuses or fails costs spans, which are counted, and no request', async () => {
 	const before = await counted('dropped');
 	collector.answer = (response) => response.writeHead(400).end();

@@ -5,6 +5,8 @@
  */
 #include "conf_fixture.h"
 
+#include <pthread.h>
+
 static void
 values_come_from_the_environment(void **state)
 {
@@ -115,6 +117,68 @@ an_absent_file_is_reported(void **state)
 	    "/nonexistent/t.conf: The file cannot be read: No such file or directory.\n"));
 }
 
+/* Another file by mistake, or one that includes itself again and again. */
+static void
+too_many_errors_end_the_reading(void **state)
+{
+	struct buf text;
+	unsigned lines = 0;
+
+	(void)state;
+	buf_init(&text, 1 << 20);
+	buf_puts(&text, GOOD);
+	for (unsigned i = 0; i < 60000; i++)
+		buf_puts(&text, "no_such_key = 1\n");
+	buf_putc(&text, '\0');
+	assert_false(load(text.data));
+	buf_free(&text);
+	for (const char *p = errors.data; (p = strchr(p, '\n')) != NULL; p++)
+		lines++;
+	assert_int_equal(lines, CONF_ERRORS_MAX + 1);
+	assert_non_null(strstr(errors.data, "There are more errors than these 100; correct them"));
+	put_file("more.conf",
+	    "%include more.conf\n%include more.conf\n%include more.conf\n%include more.conf\n"
+	    "%include more.conf\n%include more.conf\n%include more.conf\n%include more.conf\n",
+	    0600);
+	assert_false(load(GOOD "%include more.conf\n"));
+	assert_non_null(strstr(errors.data, "more errors than these"));
+}
+
+static void *
+write_a_key_late(void *fifo)
+{
+	FILE *f = fopen(fifo, "w"); /* waits for who reads */
+
+	fputs("nk-from-", f);
+	fflush(f);
+	usleep(20000);
+	fputs("pipe\n", f);
+	fclose(f);
+	return NULL;
+}
+
+static void
+a_pipe_is_read_when_somebody_writes(void **state)
+{
+	static const char text[] =
+	    "[tenantgate]\ncatalog_url = postgresql://u@h/tg\nseal_keys = " HEX64
+	    "\nneon_api_key = @pipe\n";
+	char fifo[128];
+	pthread_t writer;
+
+	(void)state;
+	snprintf(fifo, sizeof(fifo), "%s/pipe", folder);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_equal(pthread_create(&writer, NULL, write_a_key_late, fifo), 0);
+	fine(text);
+	assert_string_equal(conf.tenants.neon_api_key, "nk-from-pipe");
+	pthread_join(writer, NULL);
+	/* Without one it is given up, and the main thread goes on. */
+	assert_false(load(text));
+	assert_non_null(strstr(errors.data, "/pipe cannot be read: No data available.\n"));
+	unlink(fifo);
+}
+
 static void
 long_values_are_read(void **state)
 {
@@ -180,6 +244,8 @@ main(void)
 		cmocka_unit_test(secrets_others_may_read_are_refused),
 		cmocka_unit_test(files_are_included),
 		cmocka_unit_test(an_absent_file_is_reported),
+		cmocka_unit_test(too_many_errors_end_the_reading),
+		cmocka_unit_test(a_pipe_is_read_when_somebody_writes),
 		cmocka_unit_test(long_values_are_read),
 		cmocka_unit_test(the_sample_is_up_to_date),
 		cmocka_unit_test(help_names_every_key),

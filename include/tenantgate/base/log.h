@@ -41,6 +41,10 @@ bool	log_reopen(void);
 void	log_event(int level, const char *event, const char *request_id, const char *fmt, ...)
 	    __attribute__((format(printf, 4, 5)));
 
+/* The trace that this thread works for: its id is in each line that has a request id. Borrowed
+ * until the next call; NULL for none. */
+void	log_trace(const char *trace_id);
+
 /* For a line whose cause may come with every request, and lasts: true once in every_us, whichever
  * thread asks. Zeroed, static; one for each line. */
 #define LOG_MINUTE	60000000ull

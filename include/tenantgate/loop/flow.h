@@ -93,6 +93,7 @@ struct flow {
 	struct flow		*parent;	/* borrowed: waits for this one; or NULL */
 	struct err		*outcome;	/* borrowed: where flow_try() wants err; or NULL */
 	const char		*request_id;	/* borrowed; NULL outside requests */
+	const char		*trace_id;	/* borrowed; NULL: none. For the log */
 	unsigned		 step;		/* index into kind->steps: the one run last */
 	unsigned		 next;		/* the one to run next */
 	struct err		 err;		/* set: the flow ends at its next turn */
