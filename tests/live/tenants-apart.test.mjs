@@ -312,6 +312,8 @@ test('usage, log lines and spans name who it was', async () => {
 	for (let i = 0; i < 5; i++)
 		assert.equal((await bolt.search('x')).status, 200);
 	await until('bolt\'s are counted', async () => await total(bolt) >= before.bolt + 5, WAIT);
+	const { tenants } = (await gate.admin.get('/admin/top')).json;
+	assert.deepEqual(TENANTS.filter((t) => !JSON.stringify(tenants).includes(`"${t}"`)), [], 'who asks most');
 	for (const t of TENANTS) {
 		const line = await until('its line is there', () => gate.lines().find((l) =>
 			l.request_id === `named-${t}` && l.route));
