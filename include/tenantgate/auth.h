@@ -57,7 +57,7 @@ struct caller {
 	enum caller_kind	kind;
 	char			key_id[KEY_ID_LEN + 1];		/* no secret; "": a token */
 	char			tenant[TENANT_ID_MAX + 1];	/* "": it is not confined to one */
-	char			user[USER_ID_MAX + 1];	/* "": confined to none */
+	char			user[USER_ID_MAX + 1];		/* "": it is not confined to one */
 	unsigned		scopes;		/* bits of key_scope.h */
 	bool			has_own_only;	/* of documents, those alone that are the user's */
 	/* With CALLER_NONE: what is wrong with a credential whose form is right, for operators
