@@ -362,7 +362,8 @@ request_end(struct request *req, const struct err *err)
 	req->flow.result = (unsigned)http_result(req->x, err);
 	if (req->ctx->shared->loudest != NULL && req->tenant_id[0] != '\0')
 		loudest_add(req->ctx->shared->loudest, worker_index(req->ctx->worker),
-		    slice_str(req->tenant_id), flow_age_us(&req->flow), err_is(err));
+		    slice_str(mutated(MUTATION_LOUDEST, req->tenant_id)), flow_age_us(&req->flow),
+		    err_is(err));
 	if (req->route->in_access_log)
 		access_log_write(req, err);
 	request_trace_end(req, err);

@@ -15,6 +15,7 @@
 #include "api/ranking.h"
 #include "api/request_retrieval.h"
 #include "api/respond.h"
+#include "api/search_body.h"
 #include "tenantgate/base/json.h"
 
 #define RESULTS_MAX (8u << 20) /* bytes of one response */
@@ -62,50 +63,6 @@ search_of(struct flow *f)
 	return FLOW_MEMBER_OF(f, struct search, req.flow, &search_kind);
 }
 
-/* Copied into the arena: the parsed JSON is freed before the query is embedded. */
-static bool
-search_query(const json_t *root, struct arena *arena, struct slice *out, struct err *err)
-{
-	struct slice query = { 0 };
-
-	if (!json_get_string(root, "query", &query, err))
-		return false;
-	if (query.len == 0 || query.len > CHAT_QUESTION_MAX) {
-		err_set(err, ERR_INVALID_FIELD, "Field \"query\" must be 1 to %d bytes.",
-		    CHAT_QUESTION_MAX);
-		return false;
-	}
-	*out = slice_of(arena_slice(arena, query), query.len);
-	if (out->p == NULL)
-		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the query");
-	return out->p != NULL;
-}
-
-/* A misspelt field would leave the search as wide as it is without. */
-static bool
-search_fields_known(json_t *root, struct err *err)
-{
-	static const char *const known[] = { "query", "topK", "documentId", "documentIds", "filter",
-		"mode", "minScore", "ownerId", "rerank" };
-	const char *name;
-	json_t *value;
-
-	json_object_foreach(root, name, value) {
-		size_t i = 0;
-
-		while (i < sizeof(known) / sizeof(known[0]) && strcmp(name, known[i]) != 0)
-			i++;
-		if (i == sizeof(known) / sizeof(known[0])) {
-			err_set(err, ERR_INVALID_FIELD,
-			    "Field \"%.64s\" is none of a search; there are query, topK, "
-			    "documentId, documentIds, filter, ownerId, minScore, mode and rerank.",
-			    name);
-			return false;
-		}
-	}
-	return true;
-}
-
 /* An offload_fn. */
 static void
 search_job_read(void *arg)
@@ -113,10 +70,8 @@ search_job_read(void *arg)
 	struct search_job *j = arg;
 	json_t *root = body_job_json(&j->job, CHAT_NODES_MAX);
 
-	if (root != NULL && search_fields_known(root, &j->job.err) &&
-	    search_query(root, j->job.arena, &j->input.question, &j->job.err))
-		(void)chat_body_scope(root, j->top_k, SEARCH_VECTOR, j->job.arena, &j->input,
-		    &j->job.err);
+	if (root != NULL)
+		(void)search_body_read(root, j->top_k, j->job.arena, &j->input, &j->job.err);
 	json_decref(root);
 }
 

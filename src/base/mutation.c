@@ -47,12 +47,15 @@ static const struct {
 	[MUTATION_USAGE] = { .name = "usage" },
 	[MUTATION_PSEUDONYM] = { .name = "pseudonym" },
 	[MUTATION_ACCESS_LOG] = { .name = "access-log" },
+	[MUTATION_LOUDEST] = { .name = "loudest" },
 	[MUTATION_TRACE] = { .name = "trace" },
 	[MUTATION_USE] = { .name = "use" },
 	[MUTATION_PROVISION] = { .name = "provision" },
 	[MUTATION_RECONCILE] = { .name = "reconcile" },
 	[MUTATION_SWEEP] = { .name = "sweep" },
 	[MUTATION_EXPIRY] = { .name = "expiry" },
+	[MUTATION_INDEX_TENANT] = { .name = "index-tenant" },
+	[MUTATION_LOCKOUT] = { .name = "lockout" },
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -4,6 +4,7 @@
  */
 #include "model/rerank_body.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -202,6 +203,7 @@ rerank_order(const float *scores, unsigned n, unsigned *order)
 	struct ranked_text texts[MODEL_RERANK_MAX];
 	unsigned scored = 0;
 
+	assert(n <= MODEL_RERANK_MAX);
 	for (unsigned i = 0; i < n; i++) {
 		texts[i] = (struct ranked_text){ scores[i], i };
 		scored += !isnan(scores[i]);

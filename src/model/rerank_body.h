@@ -34,8 +34,8 @@ size_t		 rerank_answer_max(const struct rerank_part *);
  * fewer items than are wanted. Pure. */
 const char	*rerank_answer_read(struct slice body, size_t n, size_t wanted, float *scores)
 		    __attribute__((warn_unused_result));
-/* The places of n texts, the best first; those without a score (NAN) last, as they were. Of equal
- * ones the earlier is first. Returns how many have a score. Pure. */
+/* The places of n texts (MODEL_RERANK_MAX at most), the best first; those without a score (NAN)
+ * last, as they were. Of equal ones the earlier is first. Returns how many have a score. Pure. */
 unsigned	 rerank_order(const float *scores, unsigned n, unsigned *order);
 
 #endif

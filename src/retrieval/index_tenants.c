@@ -9,6 +9,7 @@
 
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
+#include "tenantgate/base/mutation.h"
 
 #define TENANTS_KEPT 16384 /* the least asked for goes: it is looked at once more */
 /* A tenant's own flows are one; what waits is short of a Neon compute's time until it sleeps. */
@@ -79,7 +80,7 @@ tenant_may_begin(const struct index_tenant *t, bool has_changed)
 static struct index_tenant *
 tenant_find(struct indexing *x, const char *tenant)
 {
-	return map_get(x->tenants, slice_str(tenant));
+	return map_get(x->tenants, slice_str(mutated(MUTATION_INDEX_TENANT, tenant)));
 }
 
 /* NULL without memory. */
@@ -88,7 +89,7 @@ tenant_make(struct indexing *x, const char *tenant)
 {
 	struct index_tenant *t = xcalloc(1, sizeof(*t));
 
-	if (map_put(x->tenants, slice_str(tenant), t))
+	if (map_put(x->tenants, slice_str(mutated(MUTATION_INDEX_TENANT, tenant)), t))
 		return t;
 	free(t);
 	return NULL;

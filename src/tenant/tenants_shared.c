@@ -11,6 +11,7 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/buf.h"
 #include "tenantgate/base/clock.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/base/secret.h"
 #include "tenantgate/base/random.h"
 
@@ -236,7 +237,7 @@ lockout_put(struct tenants_shared *s, const char *id, const struct lockout *lock
 	struct lockout *copy = xmalloc(sizeof(*copy));
 
 	*copy = *lockout;
-	if (!map_put(s->lockouts, slice_str(id), copy))
+	if (!map_put(s->lockouts, slice_str(mutated(MUTATION_LOCKOUT, id)), copy))
 		free(copy);
 	lockouts_count(s);
 }
@@ -244,7 +245,7 @@ lockout_put(struct tenants_shared *s, const char *id, const struct lockout *lock
 static struct lockout *
 lockout_of(struct tenants_shared *s, const char *id, const char *address)
 {
-	struct lockout *l = map_get(s->lockouts, slice_str(id));
+	struct lockout *l = map_get(s->lockouts, slice_str(mutated(MUTATION_LOCKOUT, id)));
 
 	if (l == NULL || clock_mono_us() >= l->until_us || strcmp(l->address, address) != 0)
 		return NULL;
@@ -291,7 +292,7 @@ void
 shared_lockout_end(struct tenants_shared *s, const char *id)
 {
 	pthread_mutex_lock(&s->mutex);
-	map_del(s->lockouts, slice_str(id));
+	map_del(s->lockouts, slice_str(mutated(MUTATION_LOCKOUT, id)));
 	lockouts_count(s);
 	pthread_mutex_unlock(&s->mutex);
 }

@@ -168,15 +168,15 @@ class Watch {
 before(async () => {
 	await stack.surroundings({ neon: false });
 	gate = await stack.tenantgateWithAdmin(SETTINGS);
-	for (const place of Object.values(places).filter((p) => p.make))
-		place.made = Object.fromEntries(await Promise.all(TENANTS.map(async (t) =>
-			[t, await place.make(gate, t)])));
 	for (const t of TENANTS) {
 		const stored = await (await gate.tenant(t)).ingestText(`A text of ${word[t]}.`,
 			{ documentId: document(t), title: `Title ${word[t]}` });
 		assert.equal(stored.status, 201, stored.body);
 		[[databases[t]]] = await stack.sql(`select db_name from tenants where tenant_id = '${t}'`, 'catalog');
 	}
+	for (const place of Object.values(places).filter((p) => p.make))	// of tenants that are there
+		place.made = Object.fromEntries(await Promise.all(TENANTS.map(async (t) =>
+			[t, await place.make(gate, t)])));
 	watch = new Watch();
 });
 after(async () => {

@@ -51,12 +51,15 @@ enum mutation {
 	MUTATION_USAGE,		/* what it has used */
 	MUTATION_PSEUDONYM,	/* what models are told of its users */
 	MUTATION_ACCESS_LOG,
+	MUTATION_LOUDEST,	/* who asks most */
 	MUTATION_TRACE,
 	MUTATION_USE,		/* whose requests end with it */
 	MUTATION_PROVISION,	/* what is being made, and for whom */
 	MUTATION_RECONCILE,	/* when it was looked at last */
 	MUTATION_SWEEP,
 	MUTATION_EXPIRY,
+	MUTATION_INDEX_TENANT,
+	MUTATION_LOCKOUT,	/* whose database is known to be gone */
 	MUTATIONS
 };
 

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz_ingest_body: bodies of POST /ingest: up to the first line's end the Content-Type, up to the
+ * second's the URL's query, then the body, in memory of its own, for a form's parts are decoded
+ * where they are. Each item holds to ingest_body.h; a refusal is the sender's fault.
+ *
+ * sources: src/api/expires_at.c src/api/ingest_body.c src/api/ingest_item.c src/api/label.c
+ * sources: src/api/multipart.c src/api/parameter.c src/auth/tenant_named.c src/base/alloc.c
+ * sources: src/base/arena.c src/base/b64.c src/base/buf.c src/base/clock.c src/base/clock_read.c
+ * sources: src/base/digest.c src/base/err.c src/base/json.c src/base/json_count.c
+ * sources: src/base/json_put.c src/base/language.c src/base/log.c src/base/log_repeat.c
+ * sources: src/base/random.c src/base/utf8.c src/retrieval/formats.c
+ * libs: -ljansson -lcrypto -lm
+ */
+#include "api/ingest_body.h"
+#include "tenantgate/base/json.h"
+#include "tests/fuzz/fuzz_check.h"
+
+#define ARENA_MAX (4u << 20)
+
+/* Up to the line's end, which is taken off too. */
+static struct slice
+take_line(struct slice *rest)
+{
+	const char *end = rest->len == 0 ? NULL : memchr(rest->p, '\n', rest->len);
+	struct slice line = *rest;
+
+	if (end == NULL) {
+		*rest = slice_of(rest->p + rest->len, 0);
+		return line;
+	}
+	line.len = (size_t)(end - rest->p);
+	*rest = slice_of(end + 1, rest->len - line.len - 1);
+	return line;
+}
+
+static void
+check_ingest_item(const struct ingest_item *item)
+{
+	const struct document *d = &item->document;
+
+	if (err_is(&item->err)) {
+		fuzz_check(err_status(item->err.code) >= 400 && item->err.detail[0] != '\0');
+		return;
+	}
+	fuzz_check(d->id != NULL && d->id[0] != '\0' && strlen(d->id) <= DOCUMENT_ID_MAX);
+	fuzz_check(d->title != NULL && json_utf8_valid(slice_str(d->title)));
+	fuzz_check(d->file_name == NULL || json_utf8_valid(slice_str(d->file_name)));
+	fuzz_check(d->mime_type != NULL && d->mime_type[0] != '\0');
+	fuzz_check(strlen(d->sha256) == 64);
+	for (size_t i = 0; i < item->bytes.len; i++)
+		(void)*(volatile const char *)(item->bytes.p + i);
+}
+
+static void
+check_ingest(const struct ingest_items *items)
+{
+	fuzz_check(items->count >= 1 && items->count <= INGEST_FILES_MAX);
+	for (unsigned i = 0; i < items->count; i++)
+		check_ingest_item(&items->items[i]);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct slice rest = slice_of((const char *)bytes, n);
+	char tenant[TENANT_ID_MAX + 1] = "acme", *body;
+	struct ingest_head head = { .tenant = tenant };
+	struct ingest_items items = { 0 };
+	struct err err = { 0 };
+	bool ok;
+
+	head.content_type = take_line(&rest);
+	ok = ingest_query_check(take_line(&rest), &err);
+	body = malloc(rest.len + 1);
+	memcpy(body, rest.p, rest.len);
+	ok = ok && ingest_body_read(&head, body, rest.len, arena, &items, &err);
+	fuzz_check(ok == !err_is(&err));
+	fuzz_check(strcmp(tenant, "acme") == 0);
+	if (ok)
+		check_ingest(&items);
+	else
+		fuzz_check(err_status(err.code) >= 400 && err_status(err.code) < 500 &&
+		    err.detail[0] != '\0');
+	free(body);
+	arena_free(arena);
+	return 0;
+}
