@@ -94,6 +94,15 @@ test('Google: the user is the tenant; the database and the row of users are made
 	assert.equal(document.ownerId, '110169484474386276334');
 });
 
+test('what is not fit to be shown, or not proved, is not in the row of users', async () => {
+	const odd = bearer(google.token({ ...googleClaims('odd'), name: 'Ann\u0007', email_verified: false,
+		picture: 'javascript:alert(1)' }));
+	assert.equal((await odd.ingestText('A text.')).status, 201);
+	assert.deepEqual(await person('google.odd'), ['', '', '']);
+	assert.equal((await stack.sql(`select count(*) from tenants where tenant_id = 'google.odd'`,
+		'catalog'))[0][0], '1');
+});
+
 test('Auth0: the organization is the tenant, the user an id that holds no bar', async () => {
 	const client = bearer(auth0.token(auth0Claims()));
 	assert.equal((await client.ingestText('A text.')).status, 201);
@@ -233,12 +242,20 @@ test('a reload brings another issuer, and takes one away', async () => {
 	await refused(token, /no section/);
 	await reload({ ...rest, 'issuer auth0': { ...gone, audience: 'https://another.example' } });
 	await refused(token, /aud/);
-	auth0.fetches = 0;
 	await reload(base);
 	assert.equal(await status(token), 200);
 	const { json } = await gate.admin.get('/admin/config');
 	const secret = json.config.find((c) => c.section === 'issuer supabase' && c.key === 'secret');
 	assert.ok(!JSON.stringify(secret).includes(SECRET), JSON.stringify(secret));
+});
+
+test('where databases are made for operators alone, a token makes none', async () => {
+	const strict = await stack.tenantgate({ ...base, provisioning: 'explicit' });
+	const nobody = await new Client(strict.url, { authorization:
+		`Bearer ${google.token(googleClaims('nobody'))}` }).ingestText('A text.');
+	assert.equal(nobody.status, 404, nobody.body);
+	assert.equal(await person('google.nobody'), undefined);
+	await strict.program.stop();
 });
 
 test('no token and no claim of one is in the log', () => {
