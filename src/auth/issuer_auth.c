@@ -86,6 +86,7 @@ caller_fill(const struct jwt_check *c)
 	memcpy(out->tenant, c->sender.tenant, sizeof(out->tenant));
 	memcpy(out->user, c->sender.user, sizeof(out->user));
 	out->scopes = c->issuer->scopes;
+	out->has_own_only = c->issuer->has_own_only;
 	out->profile = profile_make(c);
 	out->cause = NULL;
 }

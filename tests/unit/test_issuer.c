@@ -52,6 +52,8 @@ settings_are_judged(void **state)
 	CHECK(url, c.tenant_prefix = "a|b", "tenant_prefix");
 	CHECK(url, c.user_prefix = "a b", "user_prefix");
 	CHECK(url, c.scopes = "everything", "scopes");
+	CHECK(url, c.scopes = "own", "scopes");
+	CHECK(url, c.scopes = "chat own", "");
 	CHECK(url, c.jwks_stale_us = 1, "jwks_stale_ttl");
 #undef CHECK
 }
