@@ -62,8 +62,8 @@ refuse_credential(struct flow *f, const char *cause)
 	struct err err = { 0 };
 
 	err_set(&err, ERR_UNAUTHENTICATED,
-	    "The API key is missing or not valid; send a valid one in the Authorization field, "
-	    "after the word Bearer.");
+	    "The API key or token is missing or not valid; send a valid one in the Authorization "
+	    "field, after the word Bearer.");
 	if (cause != NULL)
 		err_cause(&err, "%s", cause);
 	return flow_fail_err(f, &err);

@@ -5,7 +5,7 @@
  *	its form, its issuer, its claims --no--> nobody, with the cause
  *	          | fine
  *	its key: known? --yes--> its signature --> the caller, or nobody
- *	          | no
+ *	          | no                    \ by a key that is slow: [compute] on a helper --> [judge]
  *	[keys] wait for a fetch, if one may begin --> [verify]: the same again, once
  *
  * What is cheap comes first: a token that is not for us, or over, costs neither a fetch of keys nor
@@ -18,8 +18,10 @@
 #include <stdlib.h>
 
 #include "auth/jwt_claims.h"
+#include "auth/signature_job.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
+#include "tenantgate/loop/offload.h"
 
 struct jwt_check {
 	struct flow flow;
@@ -32,14 +34,17 @@ struct jwt_check {
 	struct caller *out;	/* borrowed: the waiting flow's */
 	struct arena *arena;	/* borrowed: the waiting flow's; or NULL */
 	unsigned retry_after_s; /* while there are no keys */
+	void *job;		/* owned: struct signature_job; NULL: none is to be computed */
 };
 
-static flow_step_fn jwt_check_keys, jwt_check_verify;
+static flow_step_fn jwt_check_keys, jwt_check_verify, jwt_check_compute, jwt_check_judge;
 static flow_release_fn jwt_check_release;
 
 static const struct flow_step jwt_check_steps[] = {
 	{ "keys", jwt_check_keys },
 	{ "verify", jwt_check_verify },
+	{ "compute", jwt_check_compute },
+	{ "judge", jwt_check_judge },
 	{ NULL, NULL },
 };
 
@@ -81,15 +86,25 @@ caller_fill(const struct jwt_check *c)
 	memcpy(out->tenant, c->sender.tenant, sizeof(out->tenant));
 	memcpy(out->user, c->sender.user, sizeof(out->user));
 	out->scopes = c->issuer->scopes;
+	out->has_own_only = c->issuer->has_own_only;
 	out->profile = profile_make(c);
 	out->cause = NULL;
 }
 
 /* ---- the key, and the signature ---- */
 
-/* False: the token is refused, and the cause is in *out. */
 static void
-verify_with(const struct jwt_check *c, enum jwk_choice choice, const struct jwk *key)
+judge_signature(const struct jwt_check *c, bool is_good)
+{
+	if (is_good)
+		caller_fill(c);
+	else
+		c->out->cause = "its signature is wrong";
+}
+
+/* The verdict is in *out, unless there is a job now. */
+static void
+verify_with(struct jwt_check *c, enum jwk_choice choice, struct jwk_set *set, const struct jwk *key)
 {
 	static const char *const causes[] = {
 		[JWK_UNKNOWN] = "its issuer has no such key",
@@ -97,12 +112,14 @@ verify_with(const struct jwt_check *c, enum jwk_choice choice, const struct jwk 
 		[JWK_AMBIGUOUS] = "it names no key, and its issuer has several",
 	};
 
-	if (choice != JWK_FOUND)
+	if (choice != JWK_FOUND) {
 		c->out->cause = causes[choice];
-	else if (!jwt_signature_is_good(&c->token, key))
-		c->out->cause = "its signature is wrong";
-	else
-		caller_fill(c);
+		return;
+	}
+	if (key->key != NULL && public_key_is_slow(key->key))
+		c->job = signature_job_new(&c->token, set, key);
+	if (c->job == NULL)
+		judge_signature(c, jwt_signature_is_good(&c->token, key));
 }
 
 /* Whether a fetch is worth waiting for: there is no key to go on with, or it is an old one. */
@@ -116,8 +133,8 @@ is_worth_waiting(const struct keys_view *v, enum jwk_choice choice)
 	return !v->is_fresh && !v->has_failed;
 }
 
-/* True: the verdict is in *out. False: a fetch is to be waited for; or, where `may_wait` is not
- * set, there are no keys at all. */
+/* True: the verdict is in *out, or to be computed. False: a fetch is to be waited for; or, where
+ * `may_wait` is not set, there are no keys at all. */
 static bool
 check_with_keys(struct jwt_check *c, bool may_wait)
 {
@@ -135,7 +152,7 @@ check_with_keys(struct jwt_check *c, bool may_wait)
 	if (is_decided && may_wait && v.is_due && v.may_fetch)
 		keys_fetch_begin(c->auth, one);
 	if (is_decided)
-		verify_with(c, choice, key);
+		verify_with(c, choice, v.set, key);
 	if (v.set != NULL)
 		refs_give(&v.set->refs);
 	return is_decided;
@@ -150,7 +167,7 @@ check_now(struct jwt_check *c)
 	if (c->issuer->secret == NULL)
 		return check_with_keys(c, true);
 	choice = jwk_choose(c->issuer->secret, &c->token, &c->issuer->algorithms, &key);
-	verify_with(c, choice, key);
+	verify_with(c, choice, c->issuer->secret, key);
 	return true;
 }
 
@@ -159,6 +176,8 @@ jwt_check_keys(struct flow *f)
 {
 	struct jwt_check *c = FLOW_OF(f, struct jwt_check, &jwt_check_kind);
 
+	if (c->job != NULL)
+		return flow_goto(f, jwt_check_compute);
 	return keys_fetch_wait(f, c->auth, c->issuer, &c->waiter);
 }
 
@@ -169,13 +188,36 @@ jwt_check_verify(struct flow *f)
 	struct err err = { 0 };
 
 	if (check_with_keys(c, false))
-		return FLOW_DONE;
+		return c->job != NULL ? FLOW_NEXT : FLOW_DONE;
 	err.retry_after = (int)c->retry_after_s;
 	err_set(&err, ERR_ISSUER,
 	    "The keys with which your token is checked cannot be had from its issuer now. Try "
 	    "again in %d s.",
 	    err.retry_after);
 	return flow_fail_err(f, &err);
+}
+
+/* An issuer's signatures take turns with other work by its name: a flood of forged ones with a slow
+ * key holds up that issuer's users alone. */
+static enum flow_rc
+jwt_check_compute(struct flow *f)
+{
+	struct jwt_check *c = FLOW_OF(f, struct jwt_check, &jwt_check_kind);
+	void *job = c->job;
+
+	c->job = NULL;
+	return offload_run(f, slice_str(c->issuer->conf.name), signature_job_run,
+	    signature_job_free, job, &c->job);
+}
+
+static enum flow_rc
+jwt_check_judge(struct flow *f)
+{
+	const struct jwt_check *c = FLOW_OF(f, struct jwt_check, &jwt_check_kind);
+	const struct signature_job *job = c->job;
+
+	judge_signature(c, job->is_good);
+	return FLOW_DONE;
 }
 
 /* ---- the check ---- */
@@ -205,6 +247,7 @@ token_read(struct jwt_check *c, struct slice text)
 static void
 jwt_check_free(struct jwt_check *c)
 {
+	signature_job_free(c->job);
 	jwt_free(&c->token);
 	issuers_give(c->issuers);
 	free(c);
@@ -230,7 +273,7 @@ issuer_auth_check(struct flow *f, struct issuer_auth *a, struct slice text, stru
 	c->arena = f->arena;
 	c->issuers = a->issuers;
 	refs_take(&c->issuers->refs);
-	if (token_read(c, text) && !check_now(c))
+	if (token_read(c, text) && (!check_now(c) || c->job != NULL))
 		return flow_call(f, &c->flow, &jwt_check_kind);
 	jwt_check_free(c);
 	return FLOW_NEXT;

@@ -136,6 +136,7 @@ static bool
 names_are_good(const struct issuer_conf *c, const char **key, struct err *err)
 {
 	unsigned scopes;
+	bool has_own_only;
 
 	if (!prefix_is_good(c->tenant_prefix) || !prefix_is_good(c->user_prefix)) {
 		err_set(err, ERR_INVALID_FIELD, "A prefix is at most %d bytes of [A-Za-z0-9._:@-].",
@@ -149,7 +150,8 @@ names_are_good(const struct issuer_conf *c, const char **key, struct err *err)
 		    "have no aud. Else tokens for other applications would be taken.");
 		return refuse_key(key, "audience");
 	}
-	return key_scopes_parse(slice_str(c->scopes), &scopes, err) || refuse_key(key, "scopes");
+	return issuer_scopes_read(c->scopes, &scopes, &has_own_only, err) ||
+	    refuse_key(key, "scopes");
 }
 
 static bool

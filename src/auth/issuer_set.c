@@ -98,7 +98,7 @@ issuer_fill(struct issuer *one, const struct issuer_conf *c, const struct issuer
 		algorithms = *c->secret != '\0' ? ISSUER_SECRET_ALGORITHMS : ISSUER_ALGORITHMS;
 	conf_copy(&one->conf, c);
 	if (!jwa_list_read(&one->algorithms, algorithms, &err) ||
-	    !key_scopes_parse(slice_str(c->scopes), &one->scopes, &err))
+	    !issuer_scopes_read(c->scopes, &one->scopes, &one->has_own_only, &err))
 		abort();
 	if (*c->secret != '\0')
 		one->secret = jwk_set_of_secret(slice_str(c->secret));

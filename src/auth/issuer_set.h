@@ -29,6 +29,7 @@ struct issuer {
 	struct issuer_conf conf; /* texts owned */
 	struct jwa_list algorithms;
 	unsigned scopes;
+	bool has_own_only;
 	struct jwk_set *secret;	  /* a reference; or */
 	struct issuer_keys *keys; /* a reference */
 };
@@ -41,6 +42,10 @@ struct issuers {
 
 /* By the `iss` of a token; NULL: none. Borrowed from the set. */
 const struct issuer *issuers_find(const struct issuers *, struct slice iss);
+
+/* Names of key_scope.h, one at least, and maybe `own`: of documents, those alone that are the
+ * user's. False with err set. */
+bool issuer_scopes_read(const char *text, unsigned *scopes, bool *has_own_only, struct err *);
 
 struct issuer_keys *issuer_keys_new(const char *name, const char *url);
 

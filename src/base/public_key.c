@@ -16,6 +16,8 @@
 #include "tenantgate/base/secret.h"
 
 #define COORDINATE_MAX 66
+#define RSA_BITS_QUICK 3072
+#define EC_BITS_QUICK  256
 #define DER_MAX	       160 /* of a signature of P-521 */
 #define ED25519_SIZE   64  /* of a signature */
 
@@ -155,6 +157,15 @@ void
 public_key_free(struct public_key *key)
 {
 	EVP_PKEY_free(evp_of(key));
+}
+
+bool
+public_key_is_slow(const struct public_key *key)
+{
+	int type = EVP_PKEY_get_base_id(evp_of(key)), bits = EVP_PKEY_get_bits(evp_of(key));
+
+	return (type == EVP_PKEY_RSA && bits > RSA_BITS_QUICK) ||
+	    (type == EVP_PKEY_EC && bits > EC_BITS_QUICK);
 }
 
 /* ---- signatures ---- */

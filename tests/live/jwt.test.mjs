@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Tokens of identity providers: who gets in, as which tenant and user; what is refused, and that
-// keys are fetched no more often than they must.
+// Tokens of identity providers: who gets in, as which tenant and user; and what is refused.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { createPublicKey } from 'node:crypto';
@@ -93,6 +92,15 @@ test('Google: the user is the tenant; the database and the row of users are made
 		['Ann Élan', 'ann@example.com', 'https://lh3.googleusercontent.com/a/x=s96-c']);
 	const [document] = (await ann.get('/documents')).json.documents;
 	assert.equal(document.ownerId, '110169484474386276334');
+});
+
+test('what is not fit to be shown, or not proved, is not in the row of users', async () => {
+	const odd = bearer(google.token({ ...googleClaims('odd'), name: 'Ann\u0007', email_verified: false,
+		picture: 'javascript:alert(1)' }));
+	assert.equal((await odd.ingestText('A text.')).status, 201);
+	assert.deepEqual(await person('google.odd'), ['', '', '']);
+	assert.equal((await stack.sql(`select count(*) from tenants where tenant_id = 'google.odd'`,
+		'catalog'))[0][0], '1');
 });
 
 test('Auth0: the organization is the tenant, the user an id that holds no bar', async () => {
@@ -220,80 +228,6 @@ test('two issuers may name one tenant where both say so', async () => {
 	assert.equal((await two.get('/documents')).json.documents.length, 1);
 });
 
-test('a key that is rotated is known at its first token, and the old one goes', async () => {
-	const old = google.keys[0], next = newKey();
-	google.keys = [next];
-	const before = google.fetches;
-	await until('the new key is known', async () =>
-		await status(google.token(googleClaims(), { key: next })) === 200);
-	assert.ok(google.fetches > before);
-	await refused(google.token(googleClaims(), { key: old }), /no such key/);
-});
-
-test('a thousand unknown keys, over all workers, are one fetch a cool-down', async () => {
-	const slow = await stack.tenantgate({ ...base, workers: 2, 'issuer google': {
-		...base['issuer google'], jwks_cooldown: '1h' } });
-	const client = (token) => new Client(slow.url, { authorization: `Bearer ${token}` });
-	google.fetches = 0;
-	const answers = await Promise.all(Array.from({ length: 40 }, async (_, i) => {
-		const all = [];
-		for (let n = 0; n < 25; n++) {
-			const key = { ...google.keys[0], kid: `unknown-${i}-${n}` };
-			all.push((await client(google.token(googleClaims(), { key })).get('/documents')).status);
-		}
-		return all;
-	}));
-	assert.deepEqual([...new Set(answers.flat())], [401]);
-	assert.equal(google.fetches, 1);
-	assert.equal((await client(google.token(googleClaims())).get('/documents')).status, 200);
-	assert.equal(google.fetches, 1);
-	assert.ok(!slow.lines().some((l) => l.event === 'worker.long_turn'));
-	await slow.program.stop();
-});
-
-test('a server of keys that is away, hangs or sends rubbish: what is known stays', async () => {
-	const fresh = await stack.tenantgate({ ...base, 'issuer google': { ...base['issuer google'],
-		jwks_refresh: '1s', jwks_cooldown: '100ms', jwks_timeout: '300ms' } });
-	const client = (token) => new Client(fresh.url, { authorization: `Bearer ${token}` });
-	const look = () => client(google.token(googleClaims())).get('/documents');
-	const told = (why) => fresh.lines().some((l) => l.event === 'auth.jwks' && why.test(l.message));
-	const fail = async (play, why) => {
-		google.play = play;
-		await until(`the log says ${why}`, async () => {
-			const answer = await look();
-			assert.ok([200, 503].includes(answer.status), answer.body);
-			if (answer.status === 503) {
-				assert.equal(answer.json.code, 'issuer_unavailable');
-				assert.ok(Number(answer.headers['retry-after']) >= 1);
-			}
-			return told(why);
-		});
-	};
-	const plays = [
-		[(q, r) => r.destroy(), /cannot be fetched/],
-		[(q, r) => r.writeHead(500).end(), /status 500/],
-		[(q, r) => r.writeHead(302, { location: `http://127.0.0.1:${auth0.port}/` }).end(), /redirect/],
-		[(q, r) => r.end('<html>'), /no set of keys/],
-		[(q, r) => r.end('{"keys":[]}'), /None of its 0 keys/],
-		[(q, r) => r.end(JSON.stringify({ keys: [{ kty: 'oct', k: 'AAAA', alg: 'HS256' }] })),
-			/None of its 1 keys/],
-		[(q, r) => r.end(`{"keys":[${'{},'.repeat(70)}{}]}`), /more than 64/],
-		[(q, r) => r.end(`{"x":"${'x'.repeat(300000)}","keys":[]}`), /cannot be fetched.*large|cannot be fetched.*more/],
-		[() => {}, /cannot be fetched.*300 ms|cannot be fetched.*time/],
-	];
-	// At first there are none: 503, until they are there.
-	auth0.fetches = 0;
-	await fail(...plays[0]);
-	google.play = null;
-	await until('the keys are there', async () => (await look()).status === 200);
-	for (const play of plays.slice(1))
-		await fail(...play);
-	assert.equal((await look()).status, 200);	// no failure has taken the keys away
-	assert.equal(auth0.fetches, 0);			// no redirect was followed
-	google.play = null;
-	await fresh.program.stop();
-});
-
 test('a reload brings another issuer, and takes one away', async () => {
 	const token = auth0.token(auth0Claims());
 	const { 'issuer auth0': gone, ...rest } = base;
@@ -308,12 +242,20 @@ test('a reload brings another issuer, and takes one away', async () => {
 	await refused(token, /no section/);
 	await reload({ ...rest, 'issuer auth0': { ...gone, audience: 'https://another.example' } });
 	await refused(token, /aud/);
-	auth0.fetches = 0;
 	await reload(base);
 	assert.equal(await status(token), 200);
 	const { json } = await gate.admin.get('/admin/config');
 	const secret = json.config.find((c) => c.section === 'issuer supabase' && c.key === 'secret');
 	assert.ok(!JSON.stringify(secret).includes(SECRET), JSON.stringify(secret));
+});
+
+test('where databases are made for operators alone, a token makes none', async () => {
+	const strict = await stack.tenantgate({ ...base, provisioning: 'explicit' });
+	const nobody = await new Client(strict.url, { authorization:
+		`Bearer ${google.token(googleClaims('nobody'))}` }).ingestText('A text.');
+	assert.equal(nobody.status, 404, nobody.body);
+	assert.equal(await person('google.nobody'), undefined);
+	await strict.program.stop();
 });
 
 test('no token and no claim of one is in the log', () => {

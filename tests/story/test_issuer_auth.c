@@ -140,6 +140,8 @@ assert_let_in(unsigned n)
 	assert_int_equal(checks[n].caller.kind, CALLER_TOKEN);
 	assert_string_equal(checks[n].caller.tenant, "harbour");
 	assert_string_equal(checks[n].caller.user, "ann");
+	assert_int_equal(checks[n].caller.scopes, SCOPE_BIT(SCOPE_CHAT));
+	assert_true(checks[n].caller.has_own_only);
 }
 
 static void
@@ -170,7 +172,7 @@ issuer_auth_set_up(void **state)
 		.avatar_claim = "",
 		.tenant_prefix = "",
 		.user_prefix = "",
-		.scopes = "chat",
+		.scopes = "own, chat",
 		.jwks_refresh_us = 600 * SECOND,
 		.jwks_cooldown_us = 30 * SECOND,
 		.jwks_stale_us = 86400 * SECOND,

@@ -84,6 +84,11 @@ wrong_sections_are_refused(void **state)
 	refused(GOOD "[listeners]\nurl = 1\n",
 	    "5: Unknown section [listeners]; there are [tenantgate], [model NAME], "
 	    "[plan NAME] and [issuer NAME].");
+	refused(GOOD "[issuer a]\naudience = us\n", "5: issuer must be set.");
+	refused(GOOD "[issuer a]\nissuer = i\nalgorithms = malformed\n",
+	    "7: algorithms: The list is malformed.");
+	refused(GOOD "[issuer a]\nissuer = i\njwks_url = ftp://h/\n",
+	    "7: jwks_url must be a URL that starts with http://.");
 	refused(GOOD "[tenantgate x]\ntop_k = 9\n",
 	    "5: Section [tenantgate] takes no name; write it without.");
 	refused(GOOD "[model]\n" URL,

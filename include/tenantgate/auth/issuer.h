@@ -39,7 +39,7 @@ struct issuer_conf {
 	const char	*tenant_prefix, *user_prefix;
 	bool		 shares_tenants;	/* another issuer may name the same */
 	bool		 allows_http;		/* of jwks_url, to another machine */
-	const char	*scopes;		/* of key_scope.h, by commas */
+	const char	*scopes;		/* of key_scope.h, by commas; and maybe own */
 	uint64_t	 leeway_us;		/* of clocks, either way */
 	uint64_t	 jwks_refresh_us;	/* keys are fetched anew after that */
 	uint64_t	 jwks_cooldown_us;	/* the least time between two fetches */
