@@ -271,6 +271,22 @@ test('token_ttl is taken from the file by a reload', async () => {
 	assert.equal((await app.post('/tokens', { ttl: 31 })).status, 400);
 });
 
+test('without Redis a revocation is heard of as soon as records are read anew', async () => {
+	const alone = { ...settings, redis_url: '', tenant_cache_ttl: '1s' };
+	const [here, there] = [await stack.tenantgateWithAdmin(alone), await stack.tenantgate(alone)];
+	there.serviceKey = here.serviceKey = await gate.service();
+	const { token } = await make({}, await here.tenant('other'));
+	for (const at of [here, there])
+		ok(await list(token, {}, at));
+	const done = await here.admin.ask('DELETE', '/admin/tenants/other/tokens');
+	assert.equal(done.json.effective, 'within 1s');
+	await refused(token, 'revoked', here);
+	await until('its time is over', async () => (await list(token, {}, there)).status === 401);
+	ok(await list((await make({}, await here.tenant('other'))).token, {}, there));
+	await here.program.stop();
+	await there.program.stop();
+});
+
 test('a token made under a key of before is good as long as that key is listed', async () => {
 	const [was, next] = [stack.sealKey, randomBytes(32).toString('hex')];
 	const values = claims((await make()).token);
