@@ -6,9 +6,10 @@
  * between a look and a deed. A route whose handler does not is closed to such a caller
  * (api_route.knows_own).
  *
- * Whose a document is, is what the tenant's database says; and the list, where only that is asked,
- * or the database says nothing (retrieval/document_owner.h). Nobody's document is no user's own.
- * The request's worker.
+ * Whose a document is, is what the tenant's database says (retrieval/document_owner.h). Where that
+ * says nothing yet, the list does, for a change and a deletion; for a search, chunks and an ingest
+ * it is nobody's. Where the list alone is asked, the list does. Nobody's is no user's own. The
+ * request's worker.
  */
 #ifndef API_OWN_H
 #define API_OWN_H

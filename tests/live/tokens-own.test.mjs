@@ -192,10 +192,15 @@ test('an id on its way to be another\'s document is not free, nor one that was r
 	const row = () => stack.sql("select to_jsonb(d) from documents d where document_id = 'broken'", 'catalog');
 	await until('it is listed', async () => (await row()).length === 1);
 	const had = await row();
-	for (const id of ['coming', 'nobodys', 'broken']) {
-		const answer = await mia.ingestText('Of mia.', { documentId: id });
-		assert.deepEqual([answer.status, answer.json.code], [409, 'conflict'], answer.body);
-	}
+	for (const id of ['coming', 'nobodys', 'broken'])
+		for (const ifNew of [false, true]) {
+			const answer = await mia.ingestText('Of mia.', { documentId: id, ifNew });
+			assert.deepEqual([answer.status, answer.json.code], [409, 'conflict'], answer.body);
+		}
+	for (const id of ['coming', 'nobodys', 'broken'])
+		for (const answer of [await remove(mia, id), await mia.get(`/documents/${id}`),
+			await patch(mia, `/documents/${id}`, { title: 'x' }), await mia.get(`/documents/${id}/chunks`)])
+			assert.deepEqual([answer.status, answer.json.code], [404, 'document_not_found'], id);
 	const mine = await mia.ask('POST', '/ingest?documentId=broken', {
 		headers: { 'content-type': 'application/pdf' }, body: 'no PDF' });
 	assert.equal(mine.status, 422);

@@ -3,12 +3,15 @@
 // over, another installation's, another environment's, another tenant's, revoked.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { Client } from './lib/client.mjs';
-import { Stack } from './lib/stack.mjs';
+import { programs, Stack } from './lib/stack.mjs';
 import { until } from './lib/process.mjs';
 
+const run = promisify(execFile);
 const stack = new Stack('tokens');
 const settings = { workers: 2, rate_limit_requests_per_minute: 0, auth_failures_per_minute: 0,
 	tenant_cache_ttl: '1h' };
@@ -249,11 +252,39 @@ test('an operator makes and revokes them, and the audit says so without the text
 	assert.equal((await door.get('/admin/tenants')).status, 403);
 });
 
+test('tenantgatectl makes and revokes them', async () => {
+	const ctl = async (...words) => (await run(programs.ctl(), words, { env: { ...process.env,
+		TENANTGATE_ADMIN_URL: gate.adminUrl, TENANTGATE_ADMIN_KEY: gate.adminKey } })).stdout;
+	const shown = await ctl('token', 'create', 'acme', '--user', 'mia', '--scopes', 'own,documents', '--ttl', '60');
+	const [token] = /tgt_[\w.-]+/.exec(shown);
+	assert.deepEqual((await list(token)).json.documents.map((d) => d.ownerId), ['mia']);
+	await ctl('--dry-run', 'token', 'revoke', 'acme', '--yes');
+	ok(await list(token));
+	await ctl('token', 'revoke', 'acme', '--yes');
+	await refused(token, 'revoked');
+});
+
 test('token_ttl is taken from the file by a reload', async () => {
 	writeFileSync(gate.path, `${readFileSync(gate.path, 'utf8')}token_ttl = 30s\n`);
 	ok(await gate.admin.post('/admin/reload'));
 	assert.equal((await make()).expiresIn, 30);
 	assert.equal((await app.post('/tokens', { ttl: 31 })).status, 400);
+});
+
+test('without Redis a revocation is heard of as soon as records are read anew', async () => {
+	const alone = { ...settings, redis_url: '', tenant_cache_ttl: '1s' };
+	const [here, there] = [await stack.tenantgateWithAdmin(alone), await stack.tenantgate(alone)];
+	there.serviceKey = here.serviceKey = await gate.service();
+	const { token } = await make({}, await here.tenant('other'));
+	for (const at of [here, there])
+		ok(await list(token, {}, at));
+	const done = await here.admin.ask('DELETE', '/admin/tenants/other/tokens');
+	assert.equal(done.json.effective, 'within 1s');
+	await refused(token, 'revoked', here);
+	await until('its time is over', async () => (await list(token, {}, there)).status === 401);
+	ok(await list((await make({}, await here.tenant('other'))).token, {}, there));
+	await here.program.stop();
+	await there.program.stop();
 });
 
 test('a token made under a key of before is good as long as that key is listed', async () => {
