@@ -32,7 +32,7 @@
 
 #define CONF_VALUE_MAX	8192	/* bytes of a value, expanded */
 #define CONF_ERRORS_MAX	100u	/* with more it is another file, or one that includes itself */
-#define CONF_KEYS_MAX	192	/* of a section, headings included */
+#define CONF_KEYS_MAX	320	/* of a section, headings included */
 
 enum conf_type {
 	CONF_GROUP,	/* no key: a heading of the sample file */

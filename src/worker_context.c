@@ -8,7 +8,6 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "config.h"
@@ -18,6 +17,7 @@
 #include "tenantgate/auth/token.h"
 #include "tenantgate/base/map.h"
 #include "tenantgate/loop/flow_stat.h"
+#include "worker_wires.h"
 
 /* On the caller's stack: the caller waits until `done`. */
 struct worker_call {
@@ -69,46 +69,6 @@ worker_call(struct worker_context *ctx, worker_call_fn *fn, void *arg)
 	while (!call.done)
 		pthread_cond_wait(&call.cond, &call.mutex);
 	pthread_mutex_unlock(&call.mutex);
-}
-
-/* What is written to see whether Redis works is named as limits are (api/request.c), so that it is
- * in their slot, and an ACL for them allows it. */
-static struct redis *
-open_redis(struct worker_context *ctx, struct err *err)
-{
-	const struct conf *conf = ctx->process->conf;
-	const char *environment = conf->tenants.environment;
-	struct redis_conf redis = conf->redis;
-	char key[REDIS_PROBE_KEY_MAX + 1], cluster_key[REDIS_PROBE_KEY_MAX + 1];
-
-	(void)snprintf(key, sizeof(key), "tg:limit:%.*s:probe", REDIS_TAG_MAX, environment);
-	(void)snprintf(cluster_key, sizeof(cluster_key), "tg:limit:{%.*s}:probe", REDIS_TAG_MAX,
-	    environment);
-	redis.probe_key = key;
-	redis.cluster_probe_key = cluster_key;
-	return redis_open(ctx->worker, ctx->dns, &redis, err);
-}
-
-/* Row 3: the resolver, the HTTP client of the model and of Neon, and Redis where there is one. */
-static bool
-open_wires(struct worker_context *ctx, struct err *err)
-{
-	const struct conf *conf = ctx->process->conf;
-	struct web_conf web = ctx->process->web;
-
-	ctx->dns = dns_open(ctx->worker, text_or_null(conf->dns_nameserver), conf->dns_timeout_us);
-	web.dns = ctx->dns;
-	ctx->web = web_open(ctx->worker, &web);
-	if (ctx->dns == NULL || ctx->web == NULL) {
-		err_set(err, ERR_INTERNAL,
-		    "The resolver or the HTTP client could not be set up; look at dns_nameserver, "
-		    "ca_file and the limit of open files.");
-		return false;
-	}
-	if (text_or_null(conf->redis.url) == NULL)
-		return true;
-	ctx->redis = open_redis(ctx, err);
-	return ctx->redis != NULL;
 }
 
 /* Rows 4 to 6. Pools and catalog are the process's; this worker attaches itself to them. Only
@@ -235,7 +195,7 @@ worker_context_open(struct worker_context *ctx, struct err *err)
 	refs_take(&ctx->snapshot->refs);
 	offload_attach(process->offload, ctx->worker);
 	flow_stats_away(ctx->worker, request_away_steps);
-	if (!open_wires(ctx, err) || !open_services(ctx, err))
+	if (!worker_wires_open(ctx, err) || !open_services(ctx, err))
 		return false;
 	ctx->otlp = otlp_open(ctx->worker, ctx->web, &process->conf->api.otlp,
 	    &(struct otlp_sender){ VERSION, process->conf->tenants.environment });

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * retrieval: from a document to chunks with vectors, and from a question to the chunks that answer
- * it.
+ * retrieval: from a document to chunks with vectors, and from a question to such chunks.
  *
  *	POST /ingest: extract --> chunk --> (model: embed) --> store
  *	POST /chat: (model: embed) --> search --> prompt --> (model: chat)

@@ -21,8 +21,8 @@ static const char allow_headers[] =
     "Authorization, Content-Type, Accept, User-Agent, X-Tenant-Id, X-User-Id, X-Request-Id, "
     "Traceparent, Tracestate, Baggage, X-Tenantgate-Stream, X-Tenantgate-Documents";
 
-/* Beside those that any page may read (the Fetch Standard, 3.3.4): each field that a handler or
- * http/ sets. */
+/* Each field that a handler or http/ sets, but for those that any page may read (CORS-safelisted
+ * response-header names). */
 const char cors_expose_headers[] =
     "RateLimit, RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, "
     "Retry-After, X-Request-Id, Server-Timing, WWW-Authenticate, Allow, Accept-Encoding, Date, "

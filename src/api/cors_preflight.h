@@ -8,7 +8,8 @@
 
 #include "api/request.h"
 
-/* A browser asks on a page's behalf what the page may send (the Fetch Standard, 3.3.2). */
+/* A browser asks, on a page's behalf, what the page may send (the Fetch Standard, CORS-preflight
+ * request). */
 bool	is_preflight(const struct http_exchange *);
 /* The whole response, and the end of the exchange. Nobody is asked for a key, for the browser sends
  * none, and nothing is counted or woken. */

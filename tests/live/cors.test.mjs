@@ -119,6 +119,9 @@ test('another origin is told nothing; what is no preflight is answered as ever',
 	const without = await preflight('/chat', { origin: null });
 	assert.equal(without.status, 405);
 	assert.equal(without.headers.allow, 'POST');
+	const asksNothing = await gate.anonymous.ask('OPTIONS', '/chat', { headers: { origin: APP } });
+	assert.equal(asksNothing.status, 405);
+	readable(asksNothing, 'allow');
 	assert.equal((await gate.anonymous.ask('OPTIONS', '/', {})).status, 204);
 });
 
@@ -204,6 +207,17 @@ test('a stream is readable from its head on', async () => {
 	answer.request.destroy();
 });
 
+test('while it starts: a preflight is answered, and a page reads that it is too early', async () => {
+	const early = await stack.tenantgate({ ...base, admin_listen_port: 0, health_listen_port: 0,
+		catalog_url: `postgresql://nobody:x@127.0.0.1:${await freePort()}/none` }, { wait: false });
+	assert.equal((await preflight('/chat', { at: early.anonymous }))
+		.headers['access-control-allow-origin'], APP);
+	const answer = await new Client(early.url, page.headers).get('/documents');
+	assert.equal(answer.status, 503);
+	readable(answer, 'retry-after');
+	await early.program.stop();
+});
+
 test('a service key from a page is refused, and only a right one is told why', async () => {
 	const service = await gate.tenant('reader');
 	for (const origin of [APP, STRANGER, gate.url, 'null', '']) {
@@ -213,6 +227,7 @@ test('a service key from a page is refused, and only a right one is told why', a
 		assert.match(answer.json.detail, /^A service key does not belong in a page.*\.$/);
 	}
 	readable(await service.ask('GET', '/documents', { headers: { origin: APP } }));
+	assert.equal((await service.ask('PUT', '/tenant', { headers: { origin: APP } })).status, 403);
 	assert.equal((await service.get('/documents')).status, 200);
 	const key = await gate.service();
 	const forged = `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`;
