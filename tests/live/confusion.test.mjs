@@ -11,11 +11,14 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { SqlSession } from './lib/sql-session.mjs';
 import { Stack } from './lib/stack.mjs';
+import { now, signToken } from './lib/token-issuer.mjs';
 
 const stack = new Stack('confusion');
 const TENANTS = ['acme', 'bolt'];
+const SECRET = 'what the issuer of this test signs with';
 const SETTINGS = { workers: 1, rate_limit_requests_per_minute: 0, auth_failures_per_minute: 0,
-	allowed_networks: '127.0.0.1/32', key_last_used_interval: '0s' };
+	allowed_networks: '127.0.0.1/32', key_last_used_interval: '0s',
+	'issuer app': { issuer: 'https://app.example.com', audience: 'tests', secret: SECRET } };
 const word = { acme: 'kelpforest', bolt: 'saltmarsh' };
 const document = (tenant) => `of-${word[tenant]}`;
 let gate, watch;
@@ -37,6 +40,10 @@ const places = {
 	'tenant key': credential((g, t) => g.key('--tenant', t)),
 	'service key': { ...credential((g) => g.service()), takes: ['Authorization', 'X-Tenant-Id'],
 		put(r, t) { r.headers.push(['Authorization', `Bearer ${this.made[t]}`], ['X-Tenant-Id', t]); } },
+	'token of ours': credential(async (g, t) =>
+		(await g.admin.post(`/admin/tenants/${t}/tokens`, {})).json.token),
+	'JWT': credential((_, t) => signToken({ alg: 'HS256', secret: SECRET }, {
+		iss: 'https://app.example.com', aud: 'tests', sub: 'mia', org_id: t, exp: now() + 600 })),
 	'X-Tenant-Id': header('X-Tenant-Id'),
 	'X-TENANT-ID': header('X-TENANT-ID'),
 	'X_Tenant_Id': header('X_Tenant_Id'),

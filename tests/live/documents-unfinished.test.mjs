@@ -144,7 +144,7 @@ test('or with a sweep, a day later', async () => {
 test('a database of before, which has no staging table: as ever', async () => {
 	await s.gate.program.stop();
 	await s.sql('drop table chunk_staged, text_staged, retrieval');
-	await s.sql('alter table chunk drop column hash, drop column tail');
+	await s.sql('alter table chunk drop column hash, drop column tail cascade');
 	await s.stack.sql("update tenants set schema_version = 2, attempt_id = 'another', " +
 		"lease_until = now() + interval '1 hour'", 'catalog');
 	await s.tenantgate();

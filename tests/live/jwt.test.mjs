@@ -37,6 +37,8 @@ before(async () => {
 		'issuer supabase': { issuer: 'https://ref.supabase.co/auth/v1', audience: 'authenticated',
 			secret: SECRET, tenant_claim: 'sub', tenant_prefix: 'supabase.',
 			name_claim: '/user_metadata/full_name', avatar_claim: '/user_metadata/avatar_url' },
+		'issuer own': { issuer: 'https://own.example.com', audience: 'tests', secret: SECRET,
+			tenant_prefix: 'own.', scopes: 'own, ingest, chat, search, documents' },
 	};
 	gate = await stack.tenantgateWithAdmin(base);
 });
@@ -263,4 +265,18 @@ test('no token and no claim of one is in the log', () => {
 	for (const word of ['eyJ', 'ann@example.com', 'Ann Élan', SECRET])
 		assert.ok(!text.includes(word), word);
 	assert.ok(!gate.lines().some((l) => l.event === 'worker.long_turn'));
+});
+
+test('an issuer whose scopes have own: its users have their own documents, and nothing of others', async () => {
+	const [mia, bob] = ['mia', 'bob'].map((sub) => bearer(signToken({ alg: 'HS256', secret: SECRET },
+		{ iss: 'https://own.example.com', aud: 'tests', sub, org_id: 'zoo', exp: now() + 600 })));
+	const stored = await mia.ingestText('A zebra whose word is marmalade.', { documentId: 'm' });
+	assert.equal(stored.status, 201, stored.body);
+	assert.equal((await mia.get('/documents/m')).json.document.ownerId, 'mia');
+	assert.equal((await mia.search('zebra')).json.results.length, 1);
+	assert.equal((await bob.get('/documents/m')).status, 404);
+	assert.equal((await bob.ask('DELETE', '/documents/m')).status, 404);
+	assert.deepEqual((await bob.get('/documents')).json.documents, []);
+	assert.deepEqual((await bob.search('zebra')).json.results, []);
+	assert.equal((await mia.get('/documents/m')).status, 200);
 });

@@ -41,7 +41,7 @@ async function old(name, changes) {
 	assert.equal(answer.status, 201, answer.body);
 	const [[database]] = await catalog(`select db_name from tenants where tenant_id = '${name}'`);
 	await stack.sql(`alter table document drop column owner_id, drop column expires_at;
-		drop index chunk_tail; alter table chunk drop column tail`, database);
+		drop index chunk_tail; alter table chunk drop column tail cascade`, database);
 	await catalog(`update tenants set schema_version = 1 where tenant_id = '${name}'`);
 	return database;
 }
