@@ -19,7 +19,7 @@ before(async () => {
 	lantern = await gate.tenant('a:b');
 	kettle = await gate.tenant('a');
 	key = await gate.service();
-	assert.equal((await lantern.ingestText('The lantern code is 4711.', { documentId: 'd' })).status,
+	assert.equal((await lantern.ingestText('The lantern code is quince.', { documentId: 'd' })).status,
 		201);
 	assert.equal((await kettle.ingestText('The kettle whistles.', { documentId: 'b:d' })).status,
 		201);
@@ -53,7 +53,7 @@ test('tenants taking turns on one connection each see their own', async () => {
 	const bodies = received.split('HTTP/1.1 200 OK').slice(1);
 	assert.equal(bodies.length, 20, received.slice(0, 2000));
 	bodies.forEach((body, i) => {
-		assert.equal(/4711/.test(body), i % 2 === 0, body);
+		assert.equal(/quince/.test(body), i % 2 === 0, body);
 		assert.equal(/whistles/.test(body), i % 2 === 1, body);
 	});
 });
@@ -63,7 +63,7 @@ test('after an error, the next request on the connection is answered by itself',
 		request('a', 'X-Tenant-Id: a:b\r\n') + request('a', CLOSE));
 	assert.deepEqual([...received.matchAll(/HTTP\/1\.1 (\d+)/g)].map((m) => m[1]),
 		['200', '400', '400', '400', '200']);
-	assert.equal(received.match(/"content":"[^"]*4711/g).length, 1);
+	assert.equal(received.match(/"content":"[^"]*quince/g).length, 1);
 	assert.match(received.slice(received.lastIndexOf('HTTP/1.1')), /whistles/);
 });
 
@@ -71,7 +71,7 @@ test("another tenant's ids find nothing", async () => {
 	for (const documentIds of [['d'], ['b:d', 'd'], ['a:b:d'], ['a/d']]) {
 		const answer = await kettle.search('code', { documentIds });
 		assert.equal(answer.status, 200, answer.body);
-		assert.doesNotMatch(answer.body, /4711/);
+		assert.doesNotMatch(answer.body, /quince/);
 	}
 });
 
@@ -83,7 +83,7 @@ test("a record copied to another tenant's key in Redis opens nothing", async () 
 	replica.serviceKey = key;
 	const answer = await (await replica.tenant('a')).search('code');
 	assert.equal(answer.status, 200);
-	assert.doesNotMatch(answer.body, /4711/);
+	assert.doesNotMatch(answer.body, /quince/);
 	assert.match(answer.body, /whistles/);
 	await replica.program.stop();
 });
@@ -116,7 +116,7 @@ test('clients that leave at every moment: no connection is lost, no tenant sees 
 		(i % 2 ? kettle : lantern).search('the code', { topK: 50, documentIds: ['d', 'b:d'] })));
 	answers.forEach((answer, i) => {
 		assert.equal(answer.status, 200, answer.body);
-		assert.equal(/4711/.test(answer.body), i % 2 === 0);
+		assert.equal(/quince/.test(answer.body), i % 2 === 0);
 		assert.equal(/whistles/.test(answer.body), i % 2 === 1);
 	});
 });
@@ -138,7 +138,7 @@ test('a list left half-way is reconciled at the next contact', async () => {
 test('the log of all this is JSON, and has no secret, prompt or text', () => {
 	const text = gate.program.text();
 	gate.lines();
-	for (const secret of [key.split('_')[2], stack.pg.password, stack.sealKey, 'sk-test', '4711',
+	for (const secret of [key.split('_')[2], stack.pg.password, stack.sealKey, 'sk-test', 'quince',
 		'whistles', 'words words'])
 		assert.ok(!text.includes(secret), secret);
 });
