@@ -118,7 +118,7 @@ test('an error in the middle, a key that is none, a service key: a sentence each
 	await chat.say('How many litres?');
 	await chat.ended('error');
 	assert.match((await chat.shown('#error'))[0], /^[A-Z][^{}]*\.$/);
-	for (const [given, sentence] of [['tg_none', /^The API key is missing or not valid; .*\.$/],
+	for (const [given, sentence] of [['tg_none', /^The API key or token is missing or not valid; .*\.$/],
 		[await gate.service(), /^A service key does not belong in a page, .*\.$/]]) {
 		credential = given;
 		await page.goto(address(gate));
