@@ -30,9 +30,9 @@ count_certificates(FILE *f, unsigned long *stopped_by)
 	return count;
 }
 
-/* A pipe would be waited for: by us, and by the libraries that read it later. NULL with errno. */
-static FILE *
-file_open(const char *path)
+/* A pipe would be waited for: by us, and by the libraries that read it later. */
+FILE *
+pem_open(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st = { 0 };
@@ -49,7 +49,7 @@ file_open(const char *path)
 bool
 pem_has_certificates(const char *path, struct err *err)
 {
-	FILE *f = file_open(path);
+	FILE *f = pem_open(path);
 	unsigned long stopped_by;
 	unsigned count;
 

@@ -111,10 +111,19 @@ owner_has_all(const struct tls_names *names, unsigned owner, unsigned of)
 	return true;
 }
 
+static bool
+owner_has_any(const struct tls_names *names, unsigned owner)
+{
+	for (unsigned i = 0; i < names->count; i++)
+		if (names->items[i].owner == owner)
+			return true;
+	return false;
+}
+
 bool
 tls_names_same(const struct tls_names *names, unsigned a, unsigned b)
 {
-	return owner_has_all(names, a, b) && owner_has_all(names, b, a);
+	return owner_has_any(names, a) && owner_has_all(names, a, b) && owner_has_all(names, b, a);
 }
 
 void

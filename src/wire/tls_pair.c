@@ -61,7 +61,7 @@ static EVP_PKEY *
 read_key(const char *path, struct err *err)
 {
 	bool has_passphrase = false;
-	FILE *f = fopen(path, "re");
+	FILE *f = pem_open(path);
 	EVP_PKEY *key;
 
 	if (f == NULL) {

@@ -96,6 +96,16 @@ session_bio_new(struct tls_session *s)
 
 /* ---- a session ---- */
 
+/* Messages that carry a signature, or are the first of ours where a resumed session has none. Not
+ * whatever we send: a client that is asked for another key share (HelloRetryRequest) is signed for
+ * only then. */
+static bool
+is_behind_signature(unsigned char message)
+{
+	return message == SSL3_MT_CERTIFICATE_VERIFY || message == SSL3_MT_SERVER_KEY_EXCHANGE ||
+	    message == SSL3_MT_FINISHED;
+}
+
 /* The callback of SSL_set_msg_callback(): for each message, before it is acted on. */
 static void
 message_seen(int is_ours, int version, int type, const void *bytes, size_t n, SSL *ssl, void *arg)
@@ -103,9 +113,9 @@ message_seen(int is_ours, int version, int type, const void *bytes, size_t n, SS
 	struct tls_session *s = arg;
 
 	(void)version;
-	(void)bytes;
-	(void)n;
 	(void)ssl;
+	if (is_ours && type == SSL3_RT_HANDSHAKE && n > 0)
+		s->has_signed |= is_behind_signature(*(const unsigned char *)bytes);
 	if (!is_ours && (type == SSL3_RT_HANDSHAKE || type == SSL3_RT_ALERT))
 		s->own_messages++;
 }
@@ -206,12 +216,10 @@ tls_session_reason(const struct tls_session *s)
 void
 tls_session_advance(struct tls_session *s)
 {
-	size_t before = s->out.len;
 	int rc;
 
 	ERR_clear_error();
 	rc = SSL_do_handshake(s->ssl);
-	s->has_signed |= s->out.len > before;
 	if (rc == 1) {
 		s->state = TLS_OPEN;
 		s->own_messages = 0;

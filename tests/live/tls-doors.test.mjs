@@ -2,7 +2,7 @@
 // Certificates that are renewed while clients are served, sessions over time, clients that stall in
 // their handshake, operators with certificates, and TLS behind a proxy and across a restart.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { sign } from 'node:crypto';
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -127,12 +127,15 @@ test('files that are no good change nothing, and each reason is told', async () 
 	const locked = join(ca.folder, 'locked.key');
 	ca.openssl('pkey', '-in', other.key, '-aes256', '-passout', 'pass:x', '-out', locked);
 	chmodSync(locked, 0o644);
+	const pipe = join(ca.folder, 'pipe.key');
+	execFileSync('mkfifo', [pipe]);
 	const short = ca.issue('short', { kind: ['rsa:1024'] });
 	const faults = [
 		[{ tls_certificate: '/nowhere.pem' }, 'tls_certificate: /nowhere.pem cannot be read'],
 		[{ tls_certificate: broken, tls_certificate_key: other.key }, 'has no certificate in it'],
 		[{ tls_certificate_key: other.key }, 'does not belong to the certificate'],
 		[{ tls_certificate: other.certificate, tls_certificate_key: locked }, 'with a passphrase'],
+		[{ tls_certificate: other.certificate, tls_certificate_key: pipe }, 'pipe.key cannot be read'],
 		[{ tls_certificate: short.certificate, tls_certificate_key: short.key }, 'too short'],
 		[{ tls_certificate: `${named.certificate}, ${other.certificate}` }, 'As many keys'],
 		[{ tls_ciphers: 'ROT13' }, 'None of these ciphers'],

@@ -80,7 +80,7 @@ fake_tls_make(struct fake_tls *t)
 void
 fake_tls_make_with(struct fake_tls *t, enum fake_fault fault)
 {
-	EVP_PKEY *key = EVP_EC_gen("P-256");
+	EVP_PKEY *key = EVP_EC_gen(fault == FAULT_SLOW ? "P-384" : "P-256");
 	X509 *cert = cert_make(key, fault);
 
 	(void)snprintf(t->folder, sizeof(t->folder), "/tmp/tg-tls-XXXXXX");

@@ -21,6 +21,7 @@ enum fake_fault {
 	FAULT_EARLY,		/* not valid yet */
 	FAULT_OTHER_NAMES,	/* for other.example and 192.0.2.1; its common name is localhost */
 	FAULT_NO_NAMES,		/* the common name alone */
+	FAULT_SLOW,		/* its key takes long to sign with */
 };
 
 void	fake_tls_make(struct fake_tls *);

@@ -107,6 +107,7 @@ the_same_names_are_found_in_any_order(void **state)
 	assert_true(tls_names_same(&names, 0, 1));
 	assert_false(tls_names_same(&names, 0, 2));
 	assert_false(tls_names_same(&names, 2, 0));
+	assert_false(tls_names_same(&names, 7, 8)); /* neither has any */
 	tls_names_free(&names);
 }
 
