@@ -114,7 +114,7 @@ test('never more than the key that asks has, and never without end', async () =>
 		[app, { ttl: 0 }, 400, 'invalid_field'],
 		[app, { ttl: -5 }, 400, 'invalid_field'],
 		[app, { ttl: 1.5 }, 400, 'invalid_field'],
-		[app, { tenant: 'other' }, 400, 'invalid_field'],
+		[app, { tenant: 'other' }, 400, 'invalid_tenant'],
 		[app, [], 400, 'invalid_json']]) {
 		const answer = await by.post('/tokens', body);
 		assert.deepEqual([answer.status, answer.json.code], [status, code],
