@@ -14,6 +14,8 @@
  * sources: tests/unit/fake_extract_conf.c src/conf.c src/conf_conceal.c src/conf_contradictions.c
  * sources: src/conf_error.c src/conf_expand.c src/conf_file.c src/conf_guess.c src/conf_keys.c
  * sources: src/conf_manual.c src/conf_model.c src/conf_plan.c src/conf_print.c
+ * sources: src/conf_browser_keys.c src/conf_issuer.c src/conf_issuer_keys.c
+ * sources: src/conf_tls_keys.c src/conf_token_keys.c src/conf_input.c
  * sources: src/conf_process_keys.c src/conf_restart.c src/conf_section.c src/conf_settings.c
  * sources: src/conf_string.c src/conf_value.c src/conf_words.c
  * packages: libpq libcurl jansson hiredis libevent libevent_pthreads openssl

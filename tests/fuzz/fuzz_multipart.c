@@ -6,7 +6,7 @@
  *
  * sources: src/api/multipart.c src/api/ingest_body.c src/api/ingest_item.c src/api/parameter.c
  * sources: src/api/expires_at.c src/api/label.c src/base/clock_read.c src/base/language.c
- * sources: src/base/alloc.c
+ * sources: src/auth/tenant_named.c src/auth/tenant_of.c src/base/alloc.c
  * sources: src/base/arena.c src/base/b64.c src/base/buf.c src/base/clock.c src/base/digest.c
  * sources: src/base/err.c src/base/json.c src/base/json_count.c src/base/json_put.c
  * sources: src/base/log.c src/base/log_repeat.c src/base/random.c src/base/utf8.c
