@@ -6,7 +6,8 @@
  * sources: src/base/buf.c src/base/clock.c src/base/err.c src/base/json_put.c src/base/log.c
  * sources: src/base/log_pace.c src/base/log_repeat.c src/base/utf8.c src/limit/limit_gcra.c
  * sources: src/limit/limit_script.c src/limit/quota_rule.c src/limit/quota_script.c
- * sources: src/loop/mailbox.c src/loop/worker.c src/base/address.c src/wire/peer_tls.c src/wire/redis_dial.c src/wire/redis_probe.c
+ * sources: src/loop/mailbox.c src/loop/worker.c src/base/address.c src/wire/peer_tls.c
+ * sources: src/wire/redis_dial.c src/wire/redis_probe.c
  * sources: src/wire/redis_refusal.c src/wire/redis_reply.c src/wire/redis_request.c
  * packages: hiredis jansson libevent libevent_openssl libevent_pthreads openssl
  * libs: -lm
