@@ -17,10 +17,15 @@ sketch_serves(const struct vector_column *c)
 	return c->version >= SKETCH_FROM && c->dimensions >= SKETCH_DIMENSIONS_MIN;
 }
 
+/* Those of another index stop to count before they go, also for whoever still searches by that index;
+ * and only while the one that is meant is still the newest: whoever comes late, after a stall, takes
+ * none away. */
 static const char lock_and_clear[] =
     "LOCK TABLE public.chunk IN SHARE ROW EXCLUSIVE MODE NOWAIT;"
-    " DELETE FROM public.chunk_sketch WHERE"
-    " (SELECT sketched_of FROM public.retrieval WHERE one)" PG_DIFFERS "%" PRId64 ";";
+    " UPDATE public.retrieval SET sketched_of = 0 WHERE one AND indexed_to" PG_EQUALS "%" PRId64
+    "  AND sketched_of" PG_DIFFERS "0 AND sketched_of" PG_DIFFERS "%" PRId64 ";"
+    " DELETE FROM public.chunk_sketch WHERE (SELECT sketched_of" PG_EQUALS
+    "0 AND indexed_to" PG_EQUALS "%" PRId64 " FROM public.retrieval WHERE one);";
 
 /* done: sketched_to, where it is this index's. fit: up to where it is after this; of numbers around
  * zero about half are above it. */
@@ -48,7 +53,7 @@ sketch_statement_write(struct buf *b, const struct vector_column *c, int64_t ind
 {
 	unsigned quarter = c->dimensions / 4;
 
-	buf_printf(b, lock_and_clear, indexed_to);
+	buf_printf(b, lock_and_clear, indexed_to, indexed_to, indexed_to);
 	buf_printf(b, batch, indexed_to, c->schema);
 	buf_printf(b, add, quarter, 3 * quarter);
 }

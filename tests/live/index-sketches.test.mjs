@@ -3,10 +3,12 @@
 // does it, all of them are found, each once.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { endHolders } from './lib/index-tenant.mjs';
 import { until } from './lib/process.mjs';
 import { areRight, findsEach, indexed, settings, sketched, sketchesOf } from './lib/sketches.mjs';
-import { Stack } from './lib/stack.mjs';
+import { build, Stack } from './lib/stack.mjs';
 
 const stack = new Stack('index-sketches');
 let gate;
@@ -62,6 +64,28 @@ test('chunks that go, are replaced or merged by whichever build take theirs with
 	const gone = await t.client.search('changes needle 0', { topK: 10 });
 	assert.ok(gone.json.results.every((r) => r.content !== 'changes needle 0'));
 });
+
+const making = (bound) => execFileSync(join(build, 'tests/live/statement_print'), ['sketch', bound],
+	{ encoding: 'utf8' });
+
+test('whoever comes late, for an index of before, takes no sketch away', async () => {
+	const t = await sketched(stack, gate, 'late');
+	const [[to]] = await t.sql('select indexed_to from retrieval');
+	await t.sql(making(String(Number(to) - 1)));
+	await areRight(t, { counts: true, sketches: 300 });
+});
+
+test('sketches of an index of before do not count any more when they go, whatever takes their place',
+	async () => {
+		const t = await sketched(stack, gate, 'former');
+		await t.sql(`update chunk set embedding = (select ('[1' || repeat(',0', vector_dims(embedding) - 1)
+			|| ']')::vector) where tail`);
+		await t.sql('update retrieval set sketched_of = indexed_to - 1');
+		const [[to]] = await t.sql('select indexed_to from retrieval');
+		await t.sql(making(to));
+		assert.deepEqual(await t.sql('select sketched_of, (select count(*) from chunk_sketch) from retrieval'),
+			[['0', '0']]);
+	});
 
 test('of vectors that are mostly zeros there are none', async () => {
 	const t = await indexed(stack, gate, 'sparse');
