@@ -17,9 +17,9 @@ sketch_serves(const struct vector_column *c)
 	return c->version >= SKETCH_FROM && c->dimensions >= SKETCH_DIMENSIONS_MIN;
 }
 
-/* Those of another index stop to count before they go, also for whoever still searches by that index;
- * and only while the one that is meant is still the newest: whoever comes late, after a stall, takes
- * none away. */
+/* Those of another index stop to count before they go, also for whoever still searches by that
+ * index; and only while the one that is meant is still the newest: whoever comes late, after a
+ * stall, takes none away. */
 static const char lock_and_clear[] =
     "LOCK TABLE public.chunk IN SHARE ROW EXCLUSIVE MODE NOWAIT;"
     " UPDATE public.retrieval SET sketched_of = 0 WHERE one AND indexed_to" PG_EQUALS "%" PRId64
