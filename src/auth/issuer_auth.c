@@ -150,7 +150,7 @@ check_with_keys(struct jwt_check *c, bool may_wait)
 		choice = jwk_choose(v.set, &c->token, &one->algorithms, &key);
 	is_decided = v.set != NULL && (!may_wait || !is_worth_waiting(&v, choice));
 	if (is_decided && may_wait && v.is_due && v.may_fetch)
-		keys_fetch_begin(c->auth, one);
+		keys_fetch_begin(c->auth, c->issuers, one);
 	if (is_decided)
 		verify_with(c, choice, v.set, key);
 	if (v.set != NULL)
@@ -178,7 +178,7 @@ jwt_check_keys(struct flow *f)
 
 	if (c->job != NULL)
 		return flow_goto(f, jwt_check_compute);
-	return keys_fetch_wait(f, c->auth, c->issuer, &c->waiter);
+	return keys_fetch_wait(f, c->auth, c->issuers, c->issuer, &c->waiter);
 }
 
 static enum flow_rc

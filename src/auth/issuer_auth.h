@@ -24,10 +24,11 @@ struct issuer_auth {
 enum flow_rc issuer_auth_check(struct flow *, struct issuer_auth *, struct slice token,
     struct caller *) __attribute__((warn_unused_result));
 
-/* keys_fetch.c. Begins a fetch of the issuer's keys, unless one of this worker is under way. */
-void keys_fetch_begin(struct issuer_auth *, const struct issuer *);
+/* keys_fetch.c. Begins a fetch of the keys of an issuer of the set, of which it holds a reference,
+ * unless one of this worker is under way. */
+void keys_fetch_begin(struct issuer_auth *, struct issuers *, const struct issuer *);
 /* Waits for it; begins it first. Wakes plainly, however it has ended. */
-enum flow_rc keys_fetch_wait(struct flow *, struct issuer_auth *, const struct issuer *,
-    struct join_waiter *) __attribute__((warn_unused_result));
+enum flow_rc keys_fetch_wait(struct flow *, struct issuer_auth *, struct issuers *,
+    const struct issuer *, struct join_waiter *) __attribute__((warn_unused_result));
 
 #endif

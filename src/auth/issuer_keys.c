@@ -56,6 +56,13 @@ seconds_until(uint64_t when_us, uint64_t now_us)
 	return when_us <= now_us ? 1 : (unsigned)((when_us - now_us) / 1000000 + 1);
 }
 
+/* The clock was read before the mutex was had: another worker may have put them since. */
+static uint64_t
+age_at(const struct issuer_keys *keys, uint64_t now_us)
+{
+	return now_us > keys->fetched_us ? now_us - keys->fetched_us : 0;
+}
+
 void
 issuer_keys_look(struct issuer_keys *keys, const struct issuer_conf *c, uint64_t now_us,
     struct keys_view *out)
@@ -63,7 +70,7 @@ issuer_keys_look(struct issuer_keys *keys, const struct issuer_conf *c, uint64_t
 	uint64_t age_us;
 
 	pthread_mutex_lock(&keys->mutex);
-	age_us = keys->set != NULL ? now_us - keys->fetched_us : UINT64_MAX;
+	age_us = keys->set != NULL ? age_at(keys, now_us) : UINT64_MAX;
 	*out = (struct keys_view){
 		.set = age_us < c->jwks_stale_us ? keys->set : NULL,
 		.is_fresh = age_us < c->jwks_refresh_us,

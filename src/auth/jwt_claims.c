@@ -203,13 +203,21 @@ sender_judge(const struct jwt *t, const struct issuer_conf *c, struct jwt_sender
 	return NULL;
 }
 
-/* An address that its issuer says is not proved is not taken for the user's. */
+/* Some say it as a text. An issuer that says nothing of it vouches for what it tells. */
+static bool
+email_is_proved(const json_t *verified)
+{
+	return verified == NULL || json_is_true(verified) ||
+	    (json_is_string(verified) && strcmp(json_string_value(verified), "true") == 0);
+}
+
+/* An address that is not proved is not taken for the user's. */
 static void
 sender_profile(const struct jwt *t, const struct issuer_conf *c, struct jwt_sender *out)
 {
 	out->name = claim_text(t->claims, c->name_claim);
 	out->avatar_url = claim_text(t->claims, c->avatar_claim);
-	if (!json_is_false(json_object_get(t->claims, "email_verified")))
+	if (email_is_proved(json_object_get(t->claims, "email_verified")))
 		out->email = claim_text(t->claims, c->email_claim);
 }
 

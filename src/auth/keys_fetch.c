@@ -209,7 +209,7 @@ keys_fetch_of(struct issuer_auth *a, const struct issuer *one)
 }
 
 static struct keys_fetch *
-keys_fetch_at(struct issuer_auth *a, const struct issuer *one)
+keys_fetch_at(struct issuer_auth *a, struct issuers *set, const struct issuer *one)
 {
 	struct keys_fetch *k = keys_fetch_of(a, one);
 
@@ -217,8 +217,8 @@ keys_fetch_at(struct issuer_auth *a, const struct issuer *one)
 		return k;
 	k = xcalloc(1, sizeof(*k));
 	join_init(&k->join);
-	refs_take(&a->issuers->refs);
-	k->issuers = a->issuers;
+	refs_take(&set->refs);
+	k->issuers = set;
 	k->issuer = one;
 	k->web = a->web;
 	LIST_INSERT_HEAD(&a->fetches, k, link);
@@ -227,14 +227,14 @@ keys_fetch_at(struct issuer_auth *a, const struct issuer *one)
 }
 
 void
-keys_fetch_begin(struct issuer_auth *a, const struct issuer *one)
+keys_fetch_begin(struct issuer_auth *a, struct issuers *set, const struct issuer *one)
 {
-	(void)keys_fetch_at(a, one);
+	(void)keys_fetch_at(a, set, one);
 }
 
 enum flow_rc
-keys_fetch_wait(struct flow *f, struct issuer_auth *a, const struct issuer *one,
-    struct join_waiter *waiter)
+keys_fetch_wait(struct flow *f, struct issuer_auth *a, struct issuers *set,
+    const struct issuer *one, struct join_waiter *waiter)
 {
-	return join_wait(&keys_fetch_at(a, one)->join, f, waiter);
+	return join_wait(&keys_fetch_at(a, set, one)->join, f, waiter);
 }

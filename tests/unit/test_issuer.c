@@ -131,6 +131,8 @@ keys_are_fetched_ahead_and_kept(void **state)
 	issuer_keys_put(keys, jwk_set_of_secret(SLICE_LIT(TOKEN_SECRET)), 1030 * SECOND);
 	v = view_at(keys, 1031);
 	assert_true(v.set != NULL && v.is_fresh && !v.is_due && !v.has_failed);
+	v = view_at(keys, 1029); /* a clock that was read before another worker had put them */
+	assert_true(v.set != NULL && v.is_fresh);
 	v = view_at(keys, 1331); /* half of 600 s */
 	assert_true(v.set != NULL && v.is_fresh && v.is_due && v.may_fetch);
 	assert_true(issuer_keys_claim(keys, &token_issuer, 1700 * SECOND));

@@ -228,6 +228,29 @@ an_address_that_is_not_proved_is_not_told(void **state)
 	assert_null(s.avatar_url.p);
 }
 
+static void
+only_true_is_proved(void **state)
+{
+	static const struct {
+		const char *verified;
+		bool is_told;
+	} cases[] = { { "", true }, { ",\"email_verified\":true", true },
+		{ ",\"email_verified\":\"true\"", true },
+		{ ",\"email_verified\":\"false\"", false }, { ",\"email_verified\":null", false },
+		{ ",\"email_verified\":0", false } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct jwt_sender s;
+		char claims[512];
+
+		(void)snprintf(claims, sizeof(claims), "{" GOOD_CLAIMS ",\"email\":\"a@b\"%s}",
+		    cases[i].verified);
+		assert_null(judge_with(&token_issuer, HS256_HEADER, claims, &s));
+		assert_int_equal(s.email.p != NULL, cases[i].is_told);
+	}
+}
+
 /* Two subjects never become one id. */
 static void
 subjects_stay_apart(void **state)
@@ -330,6 +353,7 @@ main(void)
 		cmocka_unit_test(a_tenant_and_a_user_are_told),
 		cmocka_unit_test(an_id_that_does_not_fit_is_refused),
 		cmocka_unit_test(an_address_that_is_not_proved_is_not_told),
+		cmocka_unit_test(only_true_is_proved),
 		cmocka_unit_test(subjects_stay_apart),
 		cmocka_unit_test(only_the_form_of_a_token_is_taken),
 		cmocka_unit_test(one_spelling_of_a_token),

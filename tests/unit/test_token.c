@@ -231,6 +231,7 @@ an_order_has_no_more_than_who_asks(void **state)
 	assert_int_equal(ordered("{\"scopes\":[\"sql\"]}", sql, "", &o), ERR_NONE);
 	assert_int_equal(o.claims.scopes, sql);
 	assert_int_equal(ordered("{\"scopes\":[\"sql\",\"chat\"]}", sql, "", &o), ERR_SCOPE);
+	assert_int_equal(ordered("{\"scopes\":[\"\"]}", chat, "", &o), ERR_INVALID_FIELD);
 	assert_int_equal(ordered("{\"scopes\":[\"own\"],\"user\":\"mia\"}", chat, "", &o),
 	    ERR_NONE);
 	assert_int_equal(o.claims.scopes, chat);
