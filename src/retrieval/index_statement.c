@@ -193,8 +193,9 @@ sketch_query(const struct index_order *o)
 bool
 index_sketches_rest(const struct index_order *o, const struct pg_result *r)
 {
-	bool is_locked =
-	    r->status == PG_SQL_ERROR && strcmp(r->failure.sqlstate, SKETCH_LOCKED) == 0;
+	bool is_locked = r->status == PG_SQL_ERROR &&
+	    (strcmp(r->failure.sqlstate, SKETCH_LOCKED) == 0 ||
+		strcmp(r->failure.sqlstate, SKETCH_LATE) == 0);
 
 	return o->decision->action == INDEX_SKETCH &&
 	    (is_locked || (r->status == PG_OK && pg_changed(r) == 0));

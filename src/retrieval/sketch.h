@@ -21,8 +21,10 @@
 
 #define SKETCH_FROM	      700 /* pgvector 0.7: binary_quantize(), as halfvec */
 #define SKETCH_DIMENSIONS_MIN 256 /* fewer bits say too little of which is nearest */
-/* Made at a time, while whoever stores chunks waits: some hundredths of a second. */
-#define SKETCH_ROWS_MAX "5000"
+/* Made at a time, while whoever stores chunks waits: some hundredths of a second, or longer where
+ * the vectors have to be read from afar, but no longer than the time-out. */
+#define SKETCH_ROWS_MAX	  "5000"
+#define SKETCH_TIMEOUT_MS "5000"
 
 /* Of how many sketches the vectors are compared, for $2 wanted: for more of them more in each, for
  * what comes late is hardly farther than what is not wanted. */
@@ -39,16 +41,17 @@ sketch_is_kept(int schema_version)
 struct vector_column;
 
 /* Whether there are to be any of such a column. */
-bool	sketch_serves(const struct vector_column *);
+bool sketch_serves(const struct vector_column *);
 
 /*
  * The statements, several at once without parameters, that make sketches of the tail behind
  * indexed_to, and take away those of another number. As many rows as the last one has changed: a
  * batch's; none: there is no tail without, or its vectors are mostly zeros, so that their signs say
- * nothing. Fails as SKETCH_LOCKED where others are storing or deleting chunks: nobody is waited
- * for.
+ * nothing. Fails as SKETCH_LOCKED where others are storing or deleting chunks, who are not waited
+ * for, and as SKETCH_LATE where it takes longer than its time-out.
  */
-void	sketch_statement_write(struct buf *, const struct vector_column *, int64_t indexed_to);
+void sketch_statement_write(struct buf *, const struct vector_column *, int64_t indexed_to);
 #define SKETCH_LOCKED "55P03"
+#define SKETCH_LATE   "57014"
 
 #endif

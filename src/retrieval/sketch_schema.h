@@ -4,10 +4,9 @@
  * retrieval_schema.c.
  *
  * A chunk's sketch goes with it by triggers, so that builds that know of none keep them right, too.
- * Of each row for what is changed: that is merged, in batches; or it stays in the tail or comes
- * back, with another vector perhaps, and then no sketch counts any more. Once a statement for what
- * is deleted: there are few sketches beside the chunks that a document may have, and next to none
- * while nothing is merged.
+ * They are of each row, and of the tail's alone: what is deleted or merged costs one look-up, and a
+ * statement that finds nothing to delete, as each ingest sends one, costs nothing. A chunk that
+ * stays in the tail or comes back, with another vector perhaps, makes that no sketch counts.
  */
 #ifndef TENANTGATE_RETRIEVAL_SKETCH_SCHEMA_H
 #define TENANTGATE_RETRIEVAL_SKETCH_SCHEMA_H
@@ -33,16 +32,13 @@
 	" FOR EACH ROW WHEN (OLD.tail OR NEW.tail)" \
 	" EXECUTE FUNCTION public.chunk_changed()"
 
-/* Looked up one after another, whatever the table's statistics. */
 #define MAKE_SKETCH_GONE \
 	"CREATE OR REPLACE FUNCTION public.chunk_gone() RETURNS pg_catalog.trigger" \
 	" LANGUAGE plpgsql AS $$ BEGIN" \
-	" DELETE FROM public.chunk_sketch s WHERE coalesce((SELECT false FROM public.chunk c" \
-	"  WHERE c.id" PG_EQUALS "s.id), true);" \
-	" RETURN NULL; END $$"
+	" DELETE FROM public.chunk_sketch WHERE id" PG_EQUALS "OLD.id; RETURN NULL; END $$"
 #define ADD_SKETCH_GONE \
 	"CREATE OR REPLACE TRIGGER chunk_gone AFTER DELETE ON public.chunk" \
-	" FOR EACH STATEMENT EXECUTE FUNCTION public.chunk_gone()"
+	" FOR EACH ROW WHEN (OLD.tail) EXECUTE FUNCTION public.chunk_gone()"
 
 /* For databases in use, and for new ones. */
 #define SKETCH_STEPS \

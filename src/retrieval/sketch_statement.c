@@ -21,7 +21,9 @@ sketch_serves(const struct vector_column *c)
  * index; and only while the one that is meant is still the newest: whoever comes late, after a
  * stall, takes none away. */
 static const char lock_and_clear[] =
-    "LOCK TABLE public.chunk IN SHARE ROW EXCLUSIVE MODE NOWAIT;"
+    "SET LOCAL lock_timeout = " SKETCH_TIMEOUT_MS
+    "; SET LOCAL statement_timeout = " SKETCH_TIMEOUT_MS ";"
+    " LOCK TABLE public.chunk IN SHARE ROW EXCLUSIVE MODE NOWAIT;"
     " UPDATE public.retrieval SET sketched_of = 0 WHERE one AND indexed_to" PG_EQUALS "%" PRId64
     "  AND sketched_of" PG_DIFFERS "0 AND sketched_of" PG_DIFFERS "%" PRId64 ";"
     " DELETE FROM public.chunk_sketch WHERE (SELECT sketched_of" PG_EQUALS

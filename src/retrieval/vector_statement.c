@@ -116,7 +116,7 @@ index_and_bare_write(struct buf *b, const struct vector_index *index,
 }
 
 /* Of what has a sketch, the nearest by it; none that differs by so many bits more than all that the
- * index has found, that its vector cannot be nearer: four times the square root of what bits differ
+ * index has found, that its vector is hardly nearer: four times the square root of what bits differ
  * by chance. They are read one after another: the table has a few pages. */
 static void
 sketched_write(struct buf *b, const struct vector_index *index, const struct search_request *r)
@@ -133,7 +133,7 @@ sketched_write(struct buf *b, const struct vector_index *index, const struct sea
 	    "  OFFSET 0) s WHERE bits" PG_AT_MOST "(SELECT CASE WHEN pg_catalog.count(*)" PG_BELOW
 	    "$2::bigint THEN %u"
 	    "  ELSE pg_catalog.max(bits)" PG_PLUS "%u END FROM found)"
-	    "  ORDER BY bits LIMIT " SKETCH_CANDIDATES "))"
+	    "  ORDER BY bits, id LIMIT " SKETCH_CANDIDATES "))"
 	    " OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH "))",
 	    index->indexed_to, index->indexed_to, r->dimensions, margin);
 }

@@ -87,6 +87,16 @@ test('sketches of an index of before do not count any more when they go, whateve
 			[['0', '0']]);
 	});
 
+test('a statement that deletes nothing looks at no sketch',
+	async () => {
+		const t = await sketched(stack, gate, 'cheap');
+		const plan = (document) => t.sql(`explain (analyze, costs off) delete from chunk
+			where document_id = '${document}'`);
+		assert.doesNotMatch((await plan('none')).join('\n'), /chunk_gone/);
+		assert.match((await plan('more')).join('\n'), /Trigger chunk_gone: .*calls=300/);
+		await areRight(t, { counts: true, sketches: 0 });
+	});
+
 test('of vectors that are mostly zeros there are none', async () => {
 	const t = await indexed(stack, gate, 'sparse');
 	await putTail(t, 'words', 300);
