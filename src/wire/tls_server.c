@@ -71,6 +71,16 @@ context_new(const struct tls_server_conf *conf, struct tls_server *s, enum tls_s
 
 /* ---- the pairs ---- */
 
+/* An earlier pair and those that have joined it, of which one has a key of that type. */
+static bool
+has_key_type(const struct tls_server *s, const SSL_CTX *ctx, int key_type)
+{
+	for (unsigned i = 0; i < s->count; i++)
+		if (s->pairs[i].ctx == ctx && s->pairs[i].key_type == key_type)
+			return true;
+	return false;
+}
+
 /* A host that has two certificates, RSA and EC: OpenSSL gives each client the one it can use. */
 static bool
 join_earlier(struct tls_server *s, struct tls_pair *p, const char *key, enum tls_setting *setting,
@@ -79,7 +89,8 @@ join_earlier(struct tls_server *s, struct tls_pair *p, const char *key, enum tls
 	for (unsigned i = 0; i < s->count; i++) {
 		struct tls_pair joined = { .ctx = s->pairs[i].ctx };
 
-		if (s->pairs[i].key_type == p->key_type || !tls_names_same(&s->names, i, s->count))
+		if (has_key_type(s, s->pairs[i].ctx, p->key_type) ||
+		    !tls_names_same(&s->names, i, s->count))
 			continue;
 		SSL_CTX_free(p->ctx);
 		p->ctx = s->pairs[i].ctx;

@@ -181,6 +181,22 @@ test('a folder has all its certificates, each with its key in it or beside it', 
 	assert.equal((await reload()).status, 200);
 });
 
+test('of three certificates of one host, two with a key of the same kind, the first of these is shown', async () => {
+	const [one, two, three] = [['rsa:2048'], undefined, ['rsa:2048']].map((kind, i) =>
+		ca.issue(`third-${i}`, { san: 'DNS:third.test', kind }));
+	const { status, body } = await reload({ tls_certificate_key: '',
+		tls_certificate: [one, two, three].map((c) => c.certificate).join(', ') });
+	assert.equal(status, 200, body);
+	const client = { ca: ca.pem, servername: 'third.test', maxVersion: 'TLSv1.2' };
+	for (const [ciphers, name] of [['ECDHE-RSA-AES128-GCM-SHA256', 'third-0'],
+		['ECDHE-ECDSA-AES128-GCM-SHA256', 'third-1']]) {
+		const socket = await handshake(gate.port, { ...client, ciphers });
+		assert.equal(socket.getPeerCertificate().subject.CN, name);
+		socket.destroy();
+	}
+	assert.equal((await reload()).status, 200);
+});
+
 test('a certificate that is over is served, with a warning and on the page of metrics', async () => {
 	const over = ca.issue('over.test', { days: -1 });
 	const soon = ca.issue('soon.test', { days: 5 });
