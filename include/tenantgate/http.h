@@ -142,7 +142,8 @@ void			 http_close(struct http_server *);
 /* Other settings: connections take ceilings of a request's head from the next one on, times from
  * the next wait. The port, the address, trusted_proxies, proxy_protocol and max_client_conn_per_ip
  * stay as they were opened; strings are borrowed as before. What TLS is made of is for connections
- * that come from now on. */
+ * that come from now on; where clients are to show who they are, those that are there end, at once
+ * or with their response. */
 void			 http_configure(struct http_server *, const struct http_conf *);
 
 /* ---- the request ---- */

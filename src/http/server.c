@@ -80,6 +80,22 @@ http_hand_over(struct http_server *s)
 	listen_abandon(&s->listen);
 }
 
+/* Who may speak at this door may have changed: whoever is connected is to show again who it is, at
+ * once, or after the response that it waits for. */
+static void
+conns_ask_again(struct http_server *s)
+{
+	struct conn *c, *next;
+
+	for (c = TAILQ_FIRST(&s->conns); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->x.response != RESPONSE_NO_EXCHANGE)
+			c->x.close = true;
+		else if (c->state != CONN_FLUSH)
+			conn_close(c);
+	}
+}
+
 void
 http_configure(struct http_server *s, const struct http_conf *conf)
 {
@@ -98,6 +114,8 @@ http_configure(struct http_server *s, const struct http_conf *conf)
 	s->conf.listening = opened.listening;
 	s->conf.listening_count = opened.listening_count;
 	s->conf.is_held = opened.is_held;
+	if (s->tls != before && s->tls != NULL && tls_server_asks_clients(s->tls))
+		conns_ask_again(s);
 }
 
 uint16_t

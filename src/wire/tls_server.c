@@ -314,3 +314,9 @@ tls_server_certificate(const struct tls_server *s, unsigned i)
 {
 	return &s->pairs[i].view;
 }
+
+bool
+tls_server_asks_clients(const struct tls_server *s)
+{
+	return s->client_names != NULL;
+}

@@ -100,6 +100,27 @@ test('operators: a listed name of the right CA, and none else', async () => {
 	assert.match(line.message, /handshake failed \(.*\)\. Client 127\.0\.0\.1\. Look at/);
 });
 
+test('an operator whose name is taken away has no connection left; one that is still listed comes again',
+	async () => {
+		const leaver = clients.issue('leaver', { san: 'DNS:leaver.test' });
+		const names = `${base.admin_tls_client_names}, leaver.test`;
+		assert.equal((await reload({ admin_tls_client_names: names })).status, 200);
+		const socket = await handshake(base.admin_listen_port, { ca: ca.pem, servername: 'admin.test',
+			cert: leaver.pem, key: leaver.keyPem });
+		const said = [];
+		socket.on('data', (piece) => said.push(piece));
+		socket.on('error', () => {});
+		const ask = () => socket.write('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+		ask();
+		await until('it is answered', () => Buffer.concat(said).includes('HTTP/1.1 200'));
+		const gone = new Promise((resolve) => socket.on('close', resolve));
+		assert.equal((await reload()).status, 200);
+		ask();
+		await gone;
+		assert.equal(Buffer.concat(said).toString().split('HTTP/1.1 ').length, 2, 'one answer');
+		assert.equal((await admin.get('/healthz')).status, 200);
+	});
+
 test('a certificate is renewed under a stream: it goes on, who comes next is shown the new one', async () => {
 	const client = await tenantClient();
 	assert.equal((await client.ingestText('The boats lie at the north quay.')).status, 201);

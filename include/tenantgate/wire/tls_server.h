@@ -63,6 +63,8 @@ struct tls_server	*tls_server_new(const struct tls_server_conf *, enum tls_setti
 			    struct err *);
 struct tls_server	*tls_server_take(struct tls_server *);	/* one reference more; or NULL */
 void			 tls_server_give(struct tls_server *);	/* one less; NULL is fine */
+/* Whether clients are to show who they are. */
+bool			 tls_server_asks_clients(const struct tls_server *);
 
 /* Of one certificate: borrowed from the server. */
 struct tls_certificate {
