@@ -113,10 +113,9 @@ test('an operator whose name is taken away has no connection left; one that is s
 		const ask = () => socket.write('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
 		ask();
 		await until('it is answered', () => Buffer.concat(said).includes('HTTP/1.1 200'));
-		const gone = new Promise((resolve) => socket.on('close', resolve));
 		assert.equal((await reload()).status, 200);
 		ask();
-		await gone;
+		await until('it has ended', () => socket.closed);
 		assert.equal(Buffer.concat(said).toString().split('HTTP/1.1 ').length, 2, 'one answer');
 		assert.equal((await admin.get('/healthz')).status, 200);
 	});
