@@ -168,7 +168,7 @@ test(`${MUTANTS} mutants, each with a request behind it`, async () => {
 
 // tests/tap.awk: named, and not counted, where there is none.
 if (!NginxReader.path)
-	console.log('# not run: there is no nginx here (contrib/deps --bench)');
+	console.log('# not run: there is no nginx here (contrib/deps --test)');
 test('nginx was among those who read', { skip: !NginxReader.path }, () => {
 	assert.deepEqual(others.map((reader) => reader.name), ['node', 'nginx']);
 });
