@@ -50,9 +50,8 @@ tenant_named_agrees(struct slice name, struct slice value, char tenant[TENANT_ID
 		return true;
 	}
 	err_set(err, ERR_INVALID_TENANT,
-	    "\"%.*s\" names another tenant than key, X-Tenant-Id or path do; correct it or leave "
-	    "it "
-	    "out.",
+	    "\"%.*s\" names another tenant than key, X-Tenant-Id or path do; correct it or "
+	    "leave it out.",
 	    (int)(name.len < NAME_MAX_LEN ? name.len : NAME_MAX_LEN), name.p);
 	return false;
 }
