@@ -191,14 +191,30 @@ sketch_query(const struct index_order *o)
 }
 
 bool
-index_sketches_rest(const struct index_order *o, const struct pg_result *r)
+sketch_try_note(struct sketch_try *t, const struct index_order *o, const struct pg_result *r)
 {
-	bool is_locked = r->status == PG_SQL_ERROR &&
+	bool is_late = r->status == PG_SQL_ERROR &&
 	    (strcmp(r->failure.sqlstate, SKETCH_LOCKED) == 0 ||
 		strcmp(r->failure.sqlstate, SKETCH_LATE) == 0);
+	bool is_done = r->status == PG_OK && pg_changed(r) == 0;
 
-	return o->decision->action == INDEX_SKETCH &&
-	    (is_locked || (r->status == PG_OK && pg_changed(r) == 0));
+	t->others_first = o->decision->action == INDEX_SKETCH && (is_late || is_done);
+	if (t->others_first && is_done) {
+		t->tried_behind = o->state->indexed_to;
+		t->tried_from = o->state->sketched_to;
+	}
+	return t->others_first;
+}
+
+/* Where a step has made none and is no further, the next vectors do not fit. */
+void
+sketch_try_apply(const struct sketch_try *t, struct index_state *s)
+{
+	bool fits_none = t->tried_behind != 0 && t->tried_behind == s->indexed_to &&
+	    t->tried_from == s->sketched_to;
+
+	if (t->others_first || fits_none)
+		s->has_sketches = false;
 }
 
 static struct pg_query

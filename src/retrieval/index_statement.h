@@ -35,8 +35,19 @@ struct pg_query	index_release_query(const struct index_order *);
 struct pg_query	index_settings_query(struct index_order *);
 /* The decision's. sql NULL: there was no memory for it. */
 struct pg_query	index_action_query(struct index_order *);
-/* INDEX_SKETCH has done what it can for now: all, or others are storing or deleting chunks. */
-bool		index_sketches_rest(const struct index_order *, const struct pg_result *);
+
+/* What has come of INDEX_SKETCH, within one run of steps. All 0: it was not tried. */
+struct sketch_try {
+	/* Another step: others store or delete chunks, or all is done. */
+	bool	others_first;
+	int64_t	tried_behind, tried_from; /* indexed_to, sketched_to when nothing came of it */
+};
+/* True: this was such a step, and others come first, whatever the result's status. */
+bool		sketch_try_note(struct sketch_try *, const struct index_order *,
+		    const struct pg_result *);
+/* Before a decision: what is not to be tried is not decided for. */
+void		sketch_try_apply(const struct sketch_try *, struct index_state *);
+
 /* A line of what was done, in so many microseconds, with its result (index_log.c). */
 void		index_log(const struct index_order *, const char *tenant, uint64_t us,
 		    const struct pg_result *);

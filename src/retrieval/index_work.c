@@ -56,7 +56,7 @@ struct index_work {
 	struct index_decision decision; /* borrows from the look */
 	char merger[MERGER_LEN + 1];	/* the lease's holder */
 	bool has_lease, has_left;
-	bool has_sketched; /* what it can: another step comes first */
+	struct sketch_try sketches;
 	unsigned rounds, waits, merges;
 	uint64_t began_us; /* of the step under way, monotonic */
 	struct buf sql;	   /* owned */
@@ -182,8 +182,7 @@ index_work_decide(struct flow *f)
 		return rc;
 	if (!index_look_read(&w->result, w->schema_version, &w->look))
 		return index_work_rest(f);
-	if (w->has_sketched)
-		w->look.state.has_sketches = false;
+	sketch_try_apply(&w->sketches, &w->look.state);
 	w->decision = index_decide(&w->look.state, &index_hnsw);
 	if (w->decision.action == INDEX_REST)
 		return w->has_lease ? flow_goto(f, index_work_release) : index_work_rest(f);
@@ -299,8 +298,7 @@ index_work_acted(struct flow *f)
 	struct index_work *w = index_work_of(f);
 	enum flow_rc rc = FLOW_NEXT;
 
-	w->has_sketched = index_sketches_rest(&w->order, &w->result);
-	if (!w->has_sketched)
+	if (!sketch_try_note(&w->sketches, &w->order, &w->result))
 		rc = pg_check(f, &w->result, ERR_NONE, "work on the index");
 	if (rc != FLOW_NEXT)
 		return rc;

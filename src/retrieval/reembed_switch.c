@@ -48,6 +48,10 @@ static const char note_model[] =
     "UPDATE public.retrieval SET embedding_model = $1, embedding_dimensions = $2::int,"
     " embedding_normalized = $3::boolean, merger = NULL, merger_until = NULL,"
     " indexed_to = 0, index_name = '', index_rows = 0, index_bytes = 0 WHERE one";
+/* None counts any more (sketch_schema.h); what is left of them would stay as long as no index. */
+static const char drop_sketches[] =
+    "DO $$ BEGIN IF pg_catalog.to_regclass('public.chunk_sketch') IS NOT NULL THEN"
+    " DELETE FROM public.chunk_sketch; END IF; END $$";
 
 /* How it begins, and how it ends, whatever the column. */
 #define FIRST \
@@ -57,7 +61,7 @@ static const char note_model[] =
 #define SET_VECTORS \
 	"UPDATE public.chunk AS c SET embedding = n.embedding, hash = n.hash, tail = true" \
 	" FROM public.~ n WHERE n.id" PG_EQUALS "c.id"
-#define LAST note_model, "DROP TABLE public.~", "COMMIT"
+#define LAST drop_sketches, note_model, "DROP TABLE public.~", "COMMIT"
 
 static const char *const same_column[] = { FIRST, SET_VECTORS, LAST, NULL };
 

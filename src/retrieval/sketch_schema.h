@@ -6,7 +6,11 @@
  * A chunk's sketch goes with it by triggers, so that builds that know of none keep them right, too.
  * They are of each row, and of the tail's alone: what is deleted or merged costs one look-up, and a
  * statement that finds nothing to delete, as each ingest sends one, costs nothing. A chunk that
- * stays in the tail or comes back, with another vector perhaps, makes that no sketch counts.
+ * comes back to the tail, or gets another vector in it, makes that no sketch counts. The functions
+ * alone may name that column: reembed_switch.c drops it, and could not with a trigger's condition.
+ *
+ * Their rights are those of the tables' owner, so that a role of the application's that may write
+ * chunks alone still can; hence a search path that nobody else sets.
  */
 #ifndef TENANTGATE_RETRIEVAL_SKETCH_SCHEMA_H
 #define TENANTGATE_RETRIEVAL_SKETCH_SCHEMA_H
@@ -20,21 +24,24 @@
 	" ADD COLUMN IF NOT EXISTS sketched_of bigint NOT NULL DEFAULT 0," \
 	" ADD COLUMN IF NOT EXISTS sketched_to bigint NOT NULL DEFAULT 0"
 
+#define SKETCH_TRIGGER \
+	" RETURNS pg_catalog.trigger LANGUAGE plpgsql SECURITY DEFINER" \
+	" SET search_path = pg_catalog, pg_temp AS $$ BEGIN"
+
 #define MAKE_SKETCH_CHANGED \
-	"CREATE OR REPLACE FUNCTION public.chunk_changed() RETURNS pg_catalog.trigger" \
-	" LANGUAGE plpgsql AS $$ BEGIN" \
-	" IF NEW.tail THEN UPDATE public.retrieval SET sketched_of = 0" \
-	"  WHERE one AND sketched_of" PG_DIFFERS "0;" \
-	" ELSE DELETE FROM public.chunk_sketch WHERE id" PG_EQUALS "OLD.id; END IF;" \
+	"CREATE OR REPLACE FUNCTION public.chunk_changed()" SKETCH_TRIGGER \
+	" IF NOT NEW.tail THEN DELETE FROM public.chunk_sketch WHERE id" PG_EQUALS "OLD.id;" \
+	" ELSIF pg_catalog.record_image_ne(ROW(OLD.tail, OLD.embedding)," \
+	"  ROW(NEW.tail, NEW.embedding)) THEN UPDATE public.retrieval SET sketched_of = 0" \
+	"  WHERE one AND sketched_of" PG_DIFFERS "0; END IF;" \
 	" RETURN NULL; END $$"
 #define ADD_SKETCH_CHANGED \
-	"CREATE OR REPLACE TRIGGER chunk_changed AFTER UPDATE OF tail ON public.chunk" \
+	"CREATE OR REPLACE TRIGGER chunk_changed AFTER UPDATE ON public.chunk" \
 	" FOR EACH ROW WHEN (OLD.tail OR NEW.tail)" \
 	" EXECUTE FUNCTION public.chunk_changed()"
 
 #define MAKE_SKETCH_GONE \
-	"CREATE OR REPLACE FUNCTION public.chunk_gone() RETURNS pg_catalog.trigger" \
-	" LANGUAGE plpgsql AS $$ BEGIN" \
+	"CREATE OR REPLACE FUNCTION public.chunk_gone()" SKETCH_TRIGGER \
 	" DELETE FROM public.chunk_sketch WHERE id" PG_EQUALS "OLD.id; RETURN NULL; END $$"
 #define ADD_SKETCH_GONE \
 	"CREATE OR REPLACE TRIGGER chunk_gone AFTER DELETE ON public.chunk" \

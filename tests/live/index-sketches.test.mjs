@@ -97,6 +97,19 @@ test('a statement that deletes nothing looks at no sketch',
 		await areRight(t, { counts: true, sketches: 0 });
 	});
 
+test('a vector that is changed by hand is found, also by a role that may write chunks alone',
+	async () => {
+		const t = await sketched(stack, gate, 'hand');
+		await t.sql('create role hand_writer; grant select, update, delete on chunk to hand_writer');
+		await t.sql(`set role hand_writer; update chunk set content = 'hand needle 0', embedding = (select
+			embedding from chunk where content = 'hand needle 0') where document_id = 'more' and
+			chunk_index = 1; delete from chunk where content = 'hand needle 0' and document_id <> 'more'`);
+		await areRight(t, { counts: false, sketches: 300, without: 1 });
+		await t.sql("set role hand_writer; delete from chunk where content = 'hand needle 0'");
+		t.needles.shift();
+		await areRight(t, { counts: false, sketches: 299 });
+	});
+
 test('of vectors that are mostly zeros there are none', async () => {
 	const t = await indexed(stack, gate, 'sparse');
 	await putTail(t, 'words', 300);

@@ -50,6 +50,10 @@ const noted = (id) => value(id, "select embedding_model || ' ' || embedding_dime
 	'embedding_normalized from public.retrieval');
 const waiting = (id) => value(id, "select count(*) from pg_class where relname like 'chunk_next_%' " +
 	"and relkind = 'r'");
+// Of what was the tail, as a search by them left it.
+const putSketches = async (id) => stack.sql('insert into public.chunk_sketch select id, ' +
+	'binary_quantize(embedding) from public.chunk', await databaseOf(id));
+const sketches = (id) => value(id, 'select count(*) from public.chunk_sketch');
 const textsOf = (model) => server.requests.filter(({ path, body }) =>
 	path.endsWith('/embeddings') && body.model === model).flatMap(({ body }) => body.input);
 
@@ -91,8 +95,10 @@ test('another model with as many numbers: found before, and found after', async 
 	server.requests = [];
 	await stack.sql('create index chunk_hnsw_vector_1 on public.chunk using hnsw ' +
 		'(embedding vector_cosine_ops)', await databaseOf('same'));
+	await putSketches('same');
 	const { status, stdout, stderr } = await reembed(second, 'same');
 	assert.equal(status, 0, stderr);
+	assert.equal(await sketches('same'), '0');
 	assert.match(stdout, /^The vectors of tenant same are of second now\.\n$/);
 	assert.match(stderr, /60 of 60 chunks have new vectors \(100 %\)/);
 	assert.equal(await noted('same'), 'second 1536 true');
@@ -116,8 +122,10 @@ test('other numbers: the column changes, and what is stored afterwards fits', as
 	await finds(former);
 	const shorter = { embedding_model: 'second', embedding_dimensions: 256,
 		embedding_send_dimensions: 'on', document_embedding_memory: '64KiB' };
+	await putSketches('numbers');
 	const { status, stderr } = await reembed(shorter, 'numbers');
 	assert.equal(status, 0, stderr);
+	assert.equal(await sketches('numbers'), '0');
 	assert.equal(await noted('numbers'), 'second 256 true');
 	const other = await (await stack.tenantgate({ ...settings, ...shorter })).tenant('numbers');
 	await finds(other);
