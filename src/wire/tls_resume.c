@@ -44,7 +44,8 @@ ticket_bound(SSL *ssl, void *unused)
 }
 
 /* SSL_CTX_decrypt_session_ticket_fn: whatever is not resumed is a full handshake, and a new ticket
- * behind it. */
+ * behind it. So is a session of TLS 1.3 that is: its clients use a ticket once (RFC 8446 C.4), and
+ * without another every second connection would be a full handshake. */
 static SSL_TICKET_RETURN
 ticket_judged(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t name_len,
     SSL_TICKET_STATUS status, void *unused)
@@ -60,7 +61,9 @@ ticket_judged(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t 
 	if (SSL_SESSION_get0_ticket_appdata(session, &bound, &n) != 1 || n != SHA256_SIZE ||
 	    memcmp(bound, tls_binding_of(ssl), SHA256_SIZE) != 0)
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
-	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+	if (status == SSL_TICKET_SUCCESS && SSL_version(ssl) != TLS1_3_VERSION)
+		return SSL_TICKET_RETURN_USE;
+	return SSL_TICKET_RETURN_USE_RENEW;
 }
 
 void

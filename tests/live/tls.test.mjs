@@ -181,7 +181,9 @@ test('a session is resumed by whichever worker has the client next', async () =>
 			socket.destroy();
 			socket = await handshake(port, { ...options, session });
 			assert.equal(socket.isSessionReused(), true, `${version} ${i}`);
-			socket.ticket ??= session;
+			// In 1.3 each has another, for clients use it once.
+			if (version === 'TLSv1.2')
+				socket.ticket ??= session;
 		}
 		socket.destroy();
 	}
