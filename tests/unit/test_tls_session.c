@@ -267,12 +267,16 @@ secret_said(const SSL *ssl, const char *line)
 }
 
 static void
-keys_open(void)
+keys_open(int version)
 {
 	both_open(FAULT_NONE);
 	SSL_CTX_set_keylog_callback(h.ctx, secret_said);
 	assert_int_equal(SSL_CTX_set_ciphersuites(h.ctx, "TLS_AES_128_GCM_SHA256"), 1);
-	SSL_SESSION_free(session_of("one.test", TLS1_3_VERSION, NULL));
+	assert_int_equal(SSL_CTX_set_cipher_list(h.ctx, "ECDHE-ECDSA-AES128-GCM-SHA256"), 1);
+	writer.is_older = false;
+	SSL_SESSION_free(session_of("one.test", version, NULL));
+	if (version == TLS1_2_VERSION)
+		record_keys_older(&writer, h.client);
 }
 
 static void
@@ -290,21 +294,22 @@ flight_read(struct evbuffer *flight)
 	return tls_session_read(h.session);
 }
 
-/* One KeyUpdate that asks for one of ours, cut behind `cut` bytes (0: whole); the rest comes with
- * it or after it was read, and a byte of the request behind it or not. */
+/* One message, cut behind `cut` bytes (0: whole); the rest comes with it or after it was read, and
+ * a byte of the request behind it or not. */
 static enum tls_state
-update_brought(size_t cut, bool comes_later, bool has_more)
+message_brought(const uint8_t *message, size_t n, size_t cut, unsigned how)
 {
-	static const uint8_t update[] = { SSL3_MT_KEY_UPDATE, 0, 0, 1, 1 };
+	bool comes_later = how & 1, has_more = how & 2;
 	struct evbuffer *flight = evbuffer_new();
 	enum tls_state state = TLS_OPEN;
 
 	if (cut > 0)
-		record_bring(flight, SSL3_RT_HANDSHAKE, update, cut);
+		record_bring(flight, SSL3_RT_HANDSHAKE, message, cut);
 	if (comes_later)
 		state = flight_read(flight);
-	record_bring(flight, SSL3_RT_HANDSHAKE, update + cut, sizeof(update) - cut);
-	record_update(&writer);
+	record_bring(flight, SSL3_RT_HANDSHAKE, message + cut, n - cut);
+	if (!writer.is_older)
+		record_update(&writer);
 	if (has_more)
 		record_bring(flight, SSL3_RT_APPLICATION_DATA, "x", 1);
 	if (state == TLS_OPEN)
@@ -313,27 +318,41 @@ update_brought(size_t cut, bool comes_later, bool has_more)
 	return state;
 }
 
-/* How many are answered before the session fails. */
-static unsigned
-updates_answered(size_t cut, bool comes_later, bool has_more)
+/* How many are answered before the session fails, however they are cut. */
+static void
+messages_are_counted(int version, const uint8_t *message, size_t n)
 {
-	unsigned n = 0;
+	for (size_t cut = 0; cut < n; cut++)
+		for (unsigned how = 0; how < 4; how++) {
+			unsigned answered = 0;
 
-	keys_open();
-	while (n < 200 && update_brought(cut, comes_later, has_more) == TLS_OPEN)
-		n++;
-	handshake_close();
-	return n;
+			keys_open(version);
+			while (answered < 200 && message_brought(message, n, cut, how) == TLS_OPEN)
+				answered++;
+			assert_in_range(answered, 32, 33);
+			assert_non_null(strstr(tls_session_reason(h.session), "too many messages"));
+			handshake_close();
+		}
 }
 
-/* RFC 8446 4.6.3: each is answered by one of ours, and costs us more than it costs who asks. */
+/* RFC 8446 4.6.3: one that asks for one of ours costs us more than it costs who asks. */
 static void
-updates_are_counted_however_they_are_cut(void **state)
+new_keys_are_counted_however_they_are_cut(void **state)
 {
+	static const uint8_t update[] = { SSL3_MT_KEY_UPDATE, 0, 0, 1, 1 };
+
 	(void)state;
-	for (size_t cut = 0; cut < 5; cut++)
-		for (unsigned how = 0; how < 4; how++)
-			assert_in_range(updates_answered(cut, how & 1, how & 2), 32, 33);
+	messages_are_counted(TLS1_3_VERSION, update, sizeof(update));
+}
+
+/* Each is refused by an alert. */
+static void
+renegotiations_are_counted_however_they_are_cut(void **state)
+{
+	static const uint8_t hello[] = { SSL3_MT_CLIENT_HELLO, 0, 0, 0 };
+
+	(void)state;
+	messages_are_counted(TLS1_2_VERSION, hello, sizeof(hello));
 }
 
 int
@@ -344,7 +363,8 @@ main(void)
 		cmocka_unit_test(a_client_that_is_asked_again_is_signed_for_later),
 		cmocka_unit_test(a_session_is_resumed_under_its_own_name_alone),
 		cmocka_unit_test(other_settings_resume_no_session),
-		cmocka_unit_test(updates_are_counted_however_they_are_cut),
+		cmocka_unit_test(new_keys_are_counted_however_they_are_cut),
+		cmocka_unit_test(renegotiations_are_counted_however_they_are_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
