@@ -70,9 +70,7 @@ static void
 bev_event(struct bufferevent *bev, short what, void *arg)
 {
 	(void)bev;
-	if ((what & BEV_EVENT_ERROR) && ((struct conn *)arg)->handshake != NULL)
-		conn_tls_abandoned(arg, "left");
-	else if (what & BEV_EVENT_ERROR)
+	if (what & BEV_EVENT_ERROR)
 		conn_close(arg);
 	else if (what & BEV_EVENT_EOF)
 		conn_eof(arg);
@@ -100,7 +98,7 @@ conn_timed_out(struct conn *c)
 	} else if (c->state == CONN_IDLE && c->tls != NULL) {
 		conn_finish(c, END_CLOSE); /* with close_notify */
 	} else if (c->state == CONN_TLS) {
-		conn_tls_abandoned(c, "timeout");
+		conn_tls_late(c);
 	} else {
 		conn_close(c);
 	}

@@ -97,7 +97,7 @@ conn_half_closed(struct conn *c)
 	if (c->state == CONN_EXCHANGE)
 		conn_close(c);
 	else if (c->state == CONN_TLS)
-		conn_tls_abandoned(c, "left");
+		conn_tls_half_closed(c);
 	else if (c->state == CONN_LINGER)
 		conn_close(c);
 	else if (c->state != CONN_FLUSH && c->state != CONN_CLOSED && !c->task_posted)

@@ -191,9 +191,11 @@ void		 conn_begin(struct conn *);
 void		 conn_tls_begin(struct conn *);	/* to CONN_TLS; may close it */
 /* There are bytes: of the handshake, or to be decrypted and read. */
 void		 conn_tls_received(struct conn *);
-/* A handshake that is not to be ends with its connection; counted as `result`. */
-void		 conn_tls_abandoned(struct conn *, const char *result);
-/* Lets go of the handshake, if one is under way. */
+/* In CONN_TLS: its time is over. */
+void		 conn_tls_late(struct conn *);
+/* In CONN_TLS the client has shut its side: closed, unless what it has sent is still to be read. */
+void		 conn_tls_half_closed(struct conn *);
+/* Lets go of the handshake, if one is under way, and counts it. */
 void		 conn_handshake_leave(struct conn *);
 void		 conn_tls_finish(struct conn *);	/* says close_notify, behind all else */
 

@@ -35,6 +35,7 @@ struct handshake {
 	void *session;	   /* owned: a tls_session; NULL while a helper has it */
 	bool waits;	   /* for bytes */
 	bool is_http;	   /* they are a request in the clear */
+	bool is_late;	   /* its time is over */
 };
 
 static flow_step_fn handshake_bytes, handshake_compute, handshake_answer;
@@ -79,7 +80,8 @@ handshake_of(struct flow *f)
 	return FLOW_OF(f, struct handshake, &handshake_kind);
 }
 
-/* The connection may be closed before the flow's first turn; the abort comes with that. */
+/* The connection may be closed before the flow's first turn; the abort comes with that. Who has
+ * shut its side is heard to the end first. */
 static enum flow_rc
 handshake_bytes(struct flow *f)
 {
@@ -87,6 +89,10 @@ handshake_bytes(struct flow *f)
 
 	if (evbuffer_get_length(bufferevent_get_input(h->conn->bev)) > 0)
 		return FLOW_NEXT;
+	if (h->conn->eof) {
+		conn_close(h->conn);
+		return FLOW_DONE;
+	}
 	h->waits = true;
 	return flow_wait(f, bytes_cancelled, h);
 }
@@ -178,6 +184,7 @@ handshake_failed(struct conn *c, const struct err *err)
 	static struct log_pace pace;
 
 	if (err->code == ERR_SHUTDOWN) {
+		handshake_count(c, "shutdown", "");
 		conn_close(c);
 		return;
 	}
@@ -200,6 +207,23 @@ handshake_refuse_http(struct conn *c)
 	conn_refuse(c, &why);
 }
 
+/* An open session's bytes are decrypted and read. */
+static void
+session_received(struct conn *c)
+{
+	struct evbuffer *input = bufferevent_get_input(c->bev);
+	enum tls_state state =
+	    tls_session_bring(c->tls, input) ? tls_session_read(c->tls) : TLS_FAILED;
+
+	conn_send_tls(c, c->tls);
+	if (c->state != CONN_CLOSED && state == TLS_FAILED)
+		conn_close(c);
+	if (c->state == CONN_CLOSED)
+		return;
+	c->eof |= state == TLS_ENDED;
+	conn_readable(c);
+}
+
 static void
 handshake_done(struct conn *c, struct handshake *h)
 {
@@ -209,7 +233,15 @@ handshake_done(struct conn *c, struct handshake *h)
 	    tls_session_version(c->tls));
 	conn_begin(c);
 	if (c->state != CONN_CLOSED)
-		conn_tls_received(c); /* what came behind the handshake's last bytes */
+		session_received(c); /* what came behind the handshake's last bytes */
+}
+
+static void
+handshake_part(struct conn *c, struct handshake *h)
+{
+	c->handshake = NULL;
+	h->conn = NULL;
+	shared_handshakes_add(c->server->shared, -1);
 }
 
 static void
@@ -220,7 +252,7 @@ handshake_end(struct flow *f, const struct err *err)
 
 	if (c == NULL)
 		return;
-	conn_handshake_leave(c);
+	handshake_part(c, h);
 	if (err_is(err))
 		handshake_failed(c, err);
 	else if (h->is_http)
@@ -258,6 +290,7 @@ conn_tls_begin(struct conn *c)
 	flow_start(&h->flow, &handshake_kind, s->worker, NULL);
 }
 
+/* A connection that is closed before its handshake is whole is counted by whose doing that is. */
 void
 conn_handshake_leave(struct conn *c)
 {
@@ -265,17 +298,26 @@ conn_handshake_leave(struct conn *c)
 
 	if (h == NULL)
 		return;
-	c->handshake = NULL;
-	h->conn = NULL;
-	shared_handshakes_add(c->server->shared, -1);
+	if (c->server->draining)
+		handshake_count(c, "shutdown", "");
+	else
+		handshake_count(c, h->is_late ? "timeout" : "left", "");
+	handshake_part(c, h);
 	flow_abort(&h->flow, ERR_CLIENT_GONE, CONN_CLIENT_LEFT);
 }
 
 void
-conn_tls_abandoned(struct conn *c, const char *result)
+conn_tls_late(struct conn *c)
 {
-	handshake_count(c, result, "");
+	c->handshake->is_late = true;
 	conn_close(c);
+}
+
+void
+conn_tls_half_closed(struct conn *c)
+{
+	if (c->handshake->waits)
+		conn_close(c);
 }
 
 /* ---- an open session ---- */
@@ -307,24 +349,13 @@ void
 conn_tls_received(struct conn *c)
 {
 	struct evbuffer *input = bufferevent_get_input(c->bev);
-	enum tls_state state;
 
-	if (c->handshake != NULL) {
+	if (c->handshake != NULL)
 		handshake_received(c, evbuffer_get_length(input));
-		return;
-	}
-	if (is_deaf(c)) {
+	else if (is_deaf(c))
 		evbuffer_drain(input, evbuffer_get_length(input));
-		return;
-	}
-	state = tls_session_bring(c->tls, input) ? tls_session_read(c->tls) : TLS_FAILED;
-	conn_send_tls(c, c->tls);
-	if (c->state != CONN_CLOSED && state == TLS_FAILED)
-		conn_close(c);
-	if (c->state == CONN_CLOSED)
-		return;
-	c->eof |= state == TLS_ENDED;
-	conn_readable(c);
+	else
+		session_received(c);
 }
 
 /* Once: that what was sent is all. Not where a body was cut that only the end would show to be. */

@@ -13,7 +13,6 @@
 #include <openssl/x509v3.h>
 
 #include "tenantgate/base/address.h"
-#include "tenantgate/wire/dns.h"
 
 #define NAME_FLAGS (X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
 
@@ -40,9 +39,8 @@ static const struct {
 	{ X509_V_ERR_CA_MD_TOO_WEAK, "is signed with a digest that is too weak" },
 };
 
-/* A name may be written with the root's dot behind it, which is in no certificate. */
-static bool
-host_strip(const char *host, char out[DNS_NAME_MAX + 1])
+bool
+peer_tls_name(const char *host, char out[DNS_NAME_MAX + 1])
 {
 	size_t len = strlen(host);
 
@@ -71,7 +69,7 @@ peer_tls_expect(X509_VERIFY_PARAM *param, const char *host)
 	X509_VERIFY_PARAM_set_hostflags(param, NAME_FLAGS);
 	if (host_is_address(host))
 		return X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1;
-	return host_strip(host, name) && X509_VERIFY_PARAM_set1_host(param, name, 0) == 1;
+	return peer_tls_name(host, name) && X509_VERIFY_PARAM_set1_host(param, name, 0) == 1;
 }
 
 long
@@ -87,7 +85,7 @@ peer_tls_verdict(const SSL *ssl, const char *host)
 	if (host_is_address(host))
 		fits = X509_check_ip_asc(shown, host, NAME_FLAGS) == 1;
 	else
-		fits = host_strip(host, name) &&
+		fits = peer_tls_name(host, name) &&
 		    X509_check_host(shown, name, 0, NAME_FLAGS, NULL) == 1;
 	return fits ? X509_V_OK : peer_tls_other_name(host);
 }

@@ -12,6 +12,11 @@
 
 #include <openssl/ssl.h>
 
+#include "tenantgate/wire/dns.h"
+
+/* The name as TLS has it: what is sent (SNI) and what a certificate is for. A host may be written
+ * with the root's dot behind it, which is in neither (RFC 6066 3). False for what is no name. */
+bool	peer_tls_name(const char *host, char out[DNS_NAME_MAX + 1]);
 /* The verification is to look for the host's name, or its address, among the certificate's
  * subjectAltNames: the subject's common name does not count, nor a wildcard but in place of the
  * whole first label (RFC 9525, 2 and 6.3). False: no memory. */

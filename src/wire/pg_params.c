@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tenantgate/base/alloc.h"
+#include "wire/peer_tls.h"
 #include "wire/pg_login.h"
 
 #define CA_BUNDLE  "/etc/ssl/certs/ca-certificates.crt" /* libpq 15 knows no "system" */
@@ -60,14 +61,15 @@ list_add(char *list, size_t size, const char *item)
 }
 
 /* libpq wants as many names as addresses, and uses the pairs in turn until one answers: so each
- * address gets its copy of the name. */
+ * address gets its copy of the name, which libpq sends (SNI) and compares as it is. */
 static void
 params_host(struct params *p, const struct pg_target *t, const struct dns_answer *answer)
 {
+	char name[DNS_NAME_MAX + 1];
 	unsigned i;
 
 	for (i = 0; i < answer->count && i < ADDRS_USED; i++) {
-		list_add(p->hosts, sizeof(p->hosts), t->host);
+		list_add(p->hosts, sizeof(p->hosts), peer_tls_name(t->host, name) ? name : t->host);
 		list_add(p->addrs, sizeof(p->addrs), answer->addr[i]);
 	}
 	param_add(p, "host", answer->count > 0 ? p->hosts : t->host);

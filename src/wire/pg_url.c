@@ -18,6 +18,7 @@
 
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
+#include "tenantgate/wire/url.h"
 #include "wire/url_login.h"
 
 #define PG_URL_MAX     16384 /* bytes, with what escaping adds */
@@ -298,6 +299,9 @@ pg_host_check(const char *host, struct err *err)
 	if (strlen(host) > DNS_NAME_MAX || strpbrk(host, "@/?#%\\ ") != NULL)
 		return pg_url_refuse(err, "has a host that is no name or address",
 		    "escape @ / ? # and % in a password as %XX");
+	if (!url_host_is_ascii(host))
+		return pg_url_refuse(err, "has a host with characters beyond ASCII",
+		    URL_HOST_ADVICE);
 	return true;
 }
 

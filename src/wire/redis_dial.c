@@ -46,13 +46,15 @@ dial_tls(const struct redis_link *l)
 {
 	SSL *ssl = SSL_new(l->tls);
 	unsigned char raw[16];
+	char name[DNS_NAME_MAX + 1];
 	bool numeric = inet_pton(AF_INET, l->url->host, raw) == 1 ||
 	    inet_pton(AF_INET6, l->url->host, raw) == 1;
 
 	if (ssl == NULL)
 		return NULL;
 	if (peer_tls_expect(SSL_get0_param(ssl), l->url->host) &&
-	    (numeric || SSL_set_tlsext_host_name(ssl, l->url->host) == 1))
+	    (numeric ||
+		(peer_tls_name(l->url->host, name) && SSL_set_tlsext_host_name(ssl, name) == 1)))
 		return ssl;
 	SSL_free(ssl);
 	return NULL;

@@ -5,6 +5,7 @@
  *	tls_server.c	the contexts of OpenSSL, as a listener's settings want them
  *	tls_pair.c	one certificate with its key, from files
  *	tls_hello.c	what OpenSSL asks while a client says hello: name, protocol, ticket
+ *	tls_resume.c	what a session is bound to, so that nothing else resumes it
  *	tls_peer.c	a client's certificate: is its name listed
  *	tls_session.c	one connection
  */
@@ -13,6 +14,7 @@
 
 #include <openssl/ssl.h>
 
+#include "tenantgate/base/digest.h"
 #include "tenantgate/base/refs.h"
 #include "tenantgate/wire/tls_server.h"
 #include "wire/tls_names.h"
@@ -35,6 +37,7 @@ struct tls_server {
 	bool			 signs_slowly;	/* one of them does */
 	struct tls_tickets	*tickets;	/* borrowed; NULL: no session is resumed */
 	uint64_t		 ticket_period_us;
+	uint8_t			 settings[SHA256_SIZE];	/* a digest */
 	char			*client_names;	/* owned; NULL: clients need no certificate */
 };
 
@@ -50,9 +53,15 @@ void	tls_pair_free(struct tls_pair *);
 
 /* tls_hello.c: has OpenSSL ask us. */
 void	tls_hello_set(SSL_CTX *, struct tls_server *);
+/* tls_resume.c: a digest of what a session is negotiated by; and has OpenSSL ask us whether a
+ * ticket resumes its session. */
+void	tls_resume_settings(const struct tls_server_conf *, uint8_t out[SHA256_SIZE]);
+void	tls_resume_set(SSL_CTX *);
 /* tls_peer.c: the client's certificate is required, and its name looked up. */
 bool	tls_peer_require(SSL_CTX *, const struct tls_server_conf *, struct err *);
 /* The server of a session. */
 struct tls_server *tls_server_of(const SSL *);
+/* What a session that this handshake makes, or resumes, is bound to: SHA256_SIZE bytes. */
+uint8_t	*tls_binding_of(const SSL *);
 
 #endif

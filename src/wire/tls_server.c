@@ -38,6 +38,7 @@ set_resumption(SSL_CTX *ctx, const struct tls_server_conf *conf, const struct tl
 		(void)SSL_CTX_set_num_tickets(ctx, 0);
 	} else {
 		(void)SSL_CTX_set_timeout(ctx, (long)(s->ticket_period_us / SECOND_US));
+		tls_resume_set(ctx);
 	}
 }
 
@@ -280,6 +281,7 @@ tls_server_new(const struct tls_server_conf *conf, enum tls_setting *setting, st
 	else if (conf->ticket_period_us > 0)
 		s->tickets = conf->tickets;
 	s->ticket_period_us = conf->ticket_period_us;
+	tls_resume_settings(conf, s->settings);
 	if (!add_all(s, conf, setting, err)) {
 		tls_server_give(s);
 		return NULL;

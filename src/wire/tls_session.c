@@ -30,6 +30,7 @@ struct tls_session {
 	enum tls_state state;
 	uint64_t plain_bytes;  /* of the client's */
 	uint64_t own_messages; /* of the client's, that are TLS' own, since it is open */
+	uint8_t binding[SHA256_SIZE];
 	bool is_begun;	       /* something was brought */
 	bool has_signed;       /* the first of our own was made */
 	char reason[160];
@@ -169,6 +170,14 @@ tls_server_of(const SSL *ssl)
 	const struct tls_session *s = SSL_get_app_data(ssl);
 
 	return s->server;
+}
+
+uint8_t *
+tls_binding_of(const SSL *ssl)
+{
+	struct tls_session *s = SSL_get_app_data(ssl);
+
+	return s->binding;
 }
 
 bool

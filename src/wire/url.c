@@ -65,8 +65,18 @@ login_ends(struct slice url)
 
 /* ---- reading ---- */
 
+bool
+url_host_is_ascii(const char *host)
+{
+	for (; *host != '\0'; host++)
+		if ((unsigned char)*host >= 0x80)
+			return false;
+	return true;
+}
+
 /* No blank, no control character, and no '%' without two hexadecimal digits: libcurl would leave
- * that one as it is, and the next reader might not. Bytes past 0x7f are let through. */
+ * that one as it is, and the next reader might not. Bytes past 0x7f are let
+ * through, but not in a host. */
 static bool
 url_bytes_valid(struct slice s)
 {
@@ -193,6 +203,12 @@ url_read(struct slice text, struct url_parts *out, struct err *err)
 	if (u != NULL) {
 		good = parts_get(u, out);
 		curl_url_cleanup(u);
+	}
+	if (good && !url_host_is_ascii(out->host)) {
+		url_free(out);
+		err_set(err, ERR_INVALID_FIELD, "The URL's host has characters beyond ASCII: %s.",
+		    URL_HOST_ADVICE);
+		return false;
 	}
 	if (!good) {
 		url_free(out);

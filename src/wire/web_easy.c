@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "tenantgate/wire/url.h"
+#include "wire/peer_tls.h"
 #include "wire/web_internal.h"
 
 #define WEB_CONNECT_DEFAULT_US (10 * 1000000ull)
@@ -183,13 +184,9 @@ web_host_read(struct web_transfer *t, const char *url)
 {
 	struct url_parts parts;
 	struct err err = { 0 };
-	bool fine = url_read(slice_str(url), &parts, &err) && strlen(parts.host) <= DNS_NAME_MAX;
-	size_t len = fine ? strlen(parts.host) : 0;
+	bool fine = url_read(slice_str(url), &parts, &err) && peer_tls_name(parts.host, t->host);
 
 	if (fine) {
-		memcpy(t->host, parts.host, len + 1);
-		if (len > 1 && t->host[len - 1] == '.')
-			t->host[len - 1] = '\0';
 		t->port = parts.port;
 		if (t->port == 0)
 			t->port = strcmp(parts.scheme, "https") == 0 ? PORT_HTTPS : PORT_HTTP;

@@ -106,18 +106,12 @@ lookup_is_late(void *transfer)
 	    "The request failed to connect in time: its host's name was not looked up.");
 }
 
-/* What is not plain ASCII is for libcurl, which knows its form in the DNS (RFC 5891). */
 static bool
-name_is_ours(const char *host)
+host_is_numeric(const char *host)
 {
 	unsigned char raw[sizeof(struct in6_addr)];
 
-	if (inet_pton(AF_INET, host, raw) == 1 || inet_pton(AF_INET6, host, raw) == 1)
-		return false;
-	for (; *host != '\0'; host++)
-		if ((unsigned char)*host >= 0x80)
-			return false;
-	return true;
+	return inet_pton(AF_INET, host, raw) == 1 || inet_pton(AF_INET6, host, raw) == 1;
 }
 
 void
@@ -125,7 +119,7 @@ web_lookup_begin(struct web_transfer *t)
 {
 	struct web_lookup *l;
 
-	if (t->web->dns == NULL || !name_is_ours(t->host)) {
+	if (t->web->dns == NULL || host_is_numeric(t->host)) {
 		transfer_to_libcurl(t);
 		return;
 	}

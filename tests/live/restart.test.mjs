@@ -3,11 +3,12 @@
 // successor that takes the listening sockets over, and sockets that a service manager holds.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
 import { Client, readDataStream } from './lib/client.mjs';
+import { manage } from './lib/manager.mjs';
 import { freePort, until } from './lib/process.mjs';
 import { Gate, programs, Stack } from './lib/stack.mjs';
 
@@ -254,48 +255,13 @@ test('a successor that cannot start changes nothing', async () => {
 	await next.program.stop();
 });
 
-// What a service manager does (sd_listen_fds(3)): it binds, and starts the program with the sockets
-// from descriptor 3 on; the same ones for each start.
-const manager = `
-use Socket; use POSIX;
-$^F = 255;	# what is opened stays open over an exec
-my ($program, $conf, @ports) = @ARGV;
-my @sockets;
-for my $port (@ports) {
-	socket(my $s, PF_INET, SOCK_STREAM, 0) or die;
-	setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1);
-	bind($s, sockaddr_in($port, INADDR_LOOPBACK)) or die "bind $port: $!";
-	listen($s, 1024) or die;
-	push @sockets, $s;
-}
-my $high = 100;
-POSIX::dup2(fileno($_), $high++) for @sockets;
-$SIG{USR1} = sub { };	# the program ends by a signal of the test's
-for (1 .. 2) {
-	my $pid = fork() // die;
-	if ($pid == 0) {
-		POSIX::dup2(100 + $_, 3 + $_) for 0 .. $#sockets;
-		@ENV{qw(LISTEN_PID LISTEN_FDS LISTEN_FDNAMES)} = ($$, scalar @sockets, 'a:b');
-		exec $program, '-c', $conf or die;
-	}
-	print STDERR "started $_ as $pid\\n";
-	waitpid($pid, 0);
-	print STDERR "gone $_ with $?\\n";
-}
-`;
-
 test('sockets of a service manager: what waits while the program is restarted is answered', async () => {
 	const ports = [await freePort(), await freePort()];
 	const path = stack.conf({ listen_port: ports[0], health_listen_port: ports[1], workers: 2 });
-	const script = join(stack.dir, 'manager.pl');
-	writeFileSync(script, manager);
-	const program = stack.program('manager', 'perl', [script, programs.tenantgate(), path, ...ports]);
+	const { program, started } = manage(stack, path, ports);
 	const health = new Client(`http://127.0.0.1:${ports[1]}`);
 	await until('it is ready', async () =>
 		(await health.get('/readyz').catch(() => null))?.status === 200);
-	// The number of the n-th that it has started.
-	const started = (n) => until('it is started', () =>
-		Number(new RegExp(`^started ${n} as (\\d+)$`, 'm').exec(program.text())?.[1]));
 	process.kill(await started(1), 'SIGTERM');
 	// Not a moment in which a connection is refused.
 	const waiting = [];

@@ -332,6 +332,27 @@ test('a ticket is good for its period and one more, across a reload; then there 
 	assert.equal(await resumes(second.ticket), true);
 });
 
+test('a cipher that is taken out is out for sessions, too; connections go on', async () => {
+	const gone = 'ECDHE-ECDSA-AES128-GCM-SHA256', left = 'ECDHE-ECDSA-AES256-GCM-SHA384';
+	const settings = (ciphers) => ({ tls_session_timeout: '1h', tls_ciphers: ciphers });
+	const options = { ...trusted, maxVersion: 'TLSv1.2' };
+	assert.equal((await reload(settings(`${gone}:${left}`))).status, 200);
+	const open = await handshake(gate.port, { ...options, ciphers: gone });
+	await until('a ticket', () => open.ticket);
+	const resumed = await handshake(gate.port, { ...options, session: open.ticket });
+	assert.equal(resumed.isSessionReused(), true);
+	resumed.destroy();
+	assert.equal((await reload(settings(left))).status, 200);
+	const other = await handshake(gate.port, { ...options, session: open.ticket });
+	assert.equal(other.isSessionReused(), false);
+	assert.equal(other.getCipher().name, left);
+	other.destroy();
+	open.write(REQUEST);
+	assert.match(await receive(open, (got) => got.includes('\r\n\r\n')), /^HTTP\/1.1 200 /);
+	open.destroy();
+	assert.equal((await reload()).status, 200);
+});
+
 test('a successor takes the port over, with certificates that it reads anew', async () => {
 	const client = await tenantClient();
 	await stack.knobs({ tokens: 60, token_delay_ms: 20 });

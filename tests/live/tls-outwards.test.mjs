@@ -159,6 +159,16 @@ describe('TLS outwards', { concurrency: true }, () => {
 		await until('it is ready again', async () => (await own.anonymous.get('/readyz')).status === 200);
 	});
 
+	test('a host may be written with the root\'s dot: verified, and served', async () => {
+		await stack.sql('create database marsh owner pond');
+		await stack.sql('create extension vector', 'marsh');
+		const answer = await gate.admin.post('/admin/tenants/toad/adopt',
+			{ url: url(stack.pg.port, '', 'marsh').replace('@localhost:', '@localhost.:') });
+		assert.equal(answer.status, 200, answer.body);
+		const toad = await gate.tenant('toad');
+		assert.equal((await toad.ingestText('The reeds are high.')).status, 201);
+	});
+
 	test('a start against a catalog that is another ends with the reason', async () => {
 		const other = await TlsPeer.start({ certificates, port: stack.pg.port, postgres: true,
 			mode: 'expired' });

@@ -13,6 +13,7 @@
 #include <openssl/ssl.h>
 
 #include "fake_tls.h"
+#include "tenantgate/loop/meter.h"
 #include "tenantgate/loop/offload.h"
 #include "tenantgate/wire/tls_server.h"
 
@@ -193,5 +194,7 @@ story_close(void **state)
 	client_free();
 	return 0;
 }
+
+#define STORY(fn, open) cmocka_unit_test_setup_teardown(fn, open, story_close)
 
 #endif

@@ -151,87 +151,7 @@ an_idle_connection_ends_with_it(void **state)
 	assert_int_equal(hears(v, NULL, 0), SSL_ERROR_ZERO_RETURN);
 }
 
-/* ---- handshakes that come to nothing ---- */
-static void
-a_stalled_handshake_has_its_time(void **state)
-{
-	struct http_session *v = *state;
-
-	client_send_bytes(v->fd, "\x16\x03\x01", 3);
-	clock_test_advance(HANDSHAKE_US - 1);
-	usleep(20000);
-	assert_false(is_answered(v->fd));
-	clock_test_advance(1);
-	(void)passes_until_answered(v);
-	receives_end(v);
-	assert_int_equal(v->received.len, 0);
-	assert_int_equal(http_shared_handshakes(v->fixture.shared), 0);
-}
-
-static void
-a_request_in_the_clear_is_told(void **state)
-{
-	struct http_session *v = *state;
-
-	client_send(v->fd, "GET /hello" TAIL "\r\n");
-	receives_end(v);
-	has(v, "HTTP/1.1 400", 1);
-	has(v, "https", 1);
-	assert_int_equal(atomic_load(&v->fixture.handled), 0);
-}
-
-static void
-noise_is_answered_by_an_alert(void **state)
-{
-	struct http_session *v = *state;
-
-	client_send_bytes(v->fd, "\x16\x03\x01\x00\x05noise", 10);
-	receives_end(v);
-	assert_true(v->received.len == 7 && v->received.data[0] == 21);
-	assert_int_equal(atomic_load(&v->fixture.handled), 0);
-}
-
-static void
-who_leaves_in_it_leaves_nothing(void **state)
-{
-	struct http_session *v = *state;
-
-	assert_int_equal(SSL_do_handshake(story.ssl), -1);
-	send_queued(v, PIECE);
-	client_reset(v->fd);
-	v->fd = client_open(&v->fixture);
-	client_free();
-	client_make(TLS1_3_VERSION);
-	assert_true(shakes_hands(v, PIECE));
-}
-
-/* A connection counts before its handshake; who has no place is told so behind it. */
-static void
-a_full_server_says_so(void **state)
-{
-	struct http_session *v = *state;
-	int first = v->fd;
-
-	while (http_shared_handshakes(v->fixture.shared) == 0)
-		usleep(1000);
-	v->fd = client_open(&v->fixture);
-	assert_true(shakes_hands(v, PIECE));
-	assert_int_equal(hears(v, NULL, 0), SSL_ERROR_ZERO_RETURN);
-	has(v, "HTTP/1.1 503", 1);
-	close(first);
-}
-
-static void
-a_drain_waits_for_no_handshake(void **state)
-{
-	struct http_session *v = *state;
-
-	client_send_bytes(v->fd, "\x16\x03\x01", 3);
-	while (http_shared_handshakes(v->fixture.shared) == 0)
-		usleep(1000);
-	http_fixture_drain(&v->fixture);
-	receives_end(v);
-}
+/* ---- what is not ---- */
 
 /* RFC 8446 4.6.3: each is answered by one of ours, and costs us more than it costs who asks. */
 static void
@@ -266,8 +186,6 @@ new_keys_now_and_then_are(void **state)
 	}
 }
 
-#define STORY(fn, open) cmocka_unit_test_setup_teardown(fn, open, story_close)
-
 int
 main(void)
 {
@@ -287,12 +205,6 @@ main(void)
 		STORY(the_end_is_said, open_older),
 		STORY(of_a_cut_body_it_is_not_said, open_newest),
 		STORY(an_idle_connection_ends_with_it, open_newest),
-		STORY(a_stalled_handshake_has_its_time, open_newest),
-		STORY(a_request_in_the_clear_is_told, open_newest),
-		STORY(noise_is_answered_by_an_alert, open_newest),
-		STORY(who_leaves_in_it_leaves_nothing, open_newest),
-		STORY(a_full_server_says_so, open_full),
-		STORY(a_drain_waits_for_no_handshake, open_newest),
 		STORY(new_keys_for_ever_are_not_given, open_newest),
 		STORY(new_keys_now_and_then_are, open_newest),
 	};

@@ -71,6 +71,17 @@ pem_write(const char *path, X509 *cert, EVP_PKEY *key)
 	assert_int_equal(fclose(file), 0);
 }
 
+static int
+name_heard(SSL *ssl, int *alert, void *arg)
+{
+	struct fake_tls *t = arg;
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+	(void)alert;
+	(void)snprintf(t->named, sizeof(t->named), "%s", name == NULL ? "" : name);
+	return SSL_TLSEXT_ERR_OK;
+}
+
 void
 fake_tls_make(struct fake_tls *t)
 {
@@ -89,7 +100,10 @@ fake_tls_make_with(struct fake_tls *t, enum fake_fault fault)
 	(void)snprintf(t->key, sizeof(t->key), "%s/key.pem", t->folder);
 	pem_write(t->cert, cert, NULL);
 	pem_write(t->key, NULL, key);
+	t->named[0] = '\0';
 	t->server = SSL_CTX_new(TLS_server_method());
+	SSL_CTX_set_tlsext_servername_callback(t->server, name_heard);
+	SSL_CTX_set_tlsext_servername_arg(t->server, t);
 	assert_int_equal(SSL_CTX_use_certificate(t->server, cert), 1);
 	assert_int_equal(SSL_CTX_use_PrivateKey(t->server, key), 1);
 	X509_free(cert);

@@ -13,6 +13,7 @@ struct fake_tls {
 	char	 folder[64];	/* a new one under /tmp */
 	char	 cert[96];	/* PEM files in it */
 	char	 key[96];
+	char	 named[64];	/* the host that the last client named (SNI); "" for none */
 };
 
 enum fake_fault {

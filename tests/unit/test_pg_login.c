@@ -187,6 +187,9 @@ static const struct {
 	{ FAULT_NO_NAMES, "localhost", "verify-full", "localhost does not have this name as a" },
 	{ FAULT_NO_NAMES, "localhost", "verify-ca", NULL },
 	{ FAULT_NONE, "localhost", "verify-full", NULL },
+	{ FAULT_NONE, "localhost.", "verify-full", NULL },
+	{ FAULT_OTHER_NAMES, "localhost.", "verify-full",
+	    "localhost does not have this name as a" },
 };
 
 /* Trusted, so that nothing but the fault is wrong with it. */
@@ -208,6 +211,7 @@ what_is_wrong_with_a_servers_certificate_is_told(void **state)
 		assert_true(words == NULL || strstr(why.message, tls.cert) != NULL);
 		assert_int_equal(why.is_tls, words != NULL);
 		assert_int_equal(script.in_tls, words == NULL);
+		assert_string_equal(tls.named, *host == 'l' ? "localhost" : "");
 		fake_tls_clear(&tls);
 		tls = good;
 	}

@@ -146,6 +146,11 @@ our_own_urls_have_no_unused_parameters(void **state)
 		{ "postgresql://u:hunter2@/d?host=%2Frun%2Fpg", "Unix socket" },
 		{ "postgresql://u:hunter2@%40abstract/d", "Unix socket" },
 		{ "postgresql://u:hunter2@h1,h2:5433/d", "several hosts: write one" },
+		{ "postgresql://u:hunter2@b\xc3\xbc"
+		  "cher.example/d",
+		    "beyond ASCII: write it as the DNS has it, xn--" },
+		{ "postgresql://u:hunter2@/d?host=b%C3%BCcher.example",
+		    "beyond ASCII: write it as the DNS has it, xn--" },
 	};
 	struct arena *a = arena_new(1 << 20);
 	struct pg_target t;

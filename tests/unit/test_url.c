@@ -103,6 +103,32 @@ malformed_urls_are_refused_without_quoting_them(void **state)
 	assert_false(url_read(slice_of("http://h\0x", 10), &p, &(struct err){ 0 }));
 }
 
+/* In whatever part it is, and escaped, too; elsewhere such bytes are let through. */
+static void
+a_host_beyond_ascii_is_to_be_written_as_the_dns_has_it(void **state)
+{
+	static const char *const hosts[] = { "https://b\xc3\xbc"
+					     "cher.example/v1",
+		"rediss://:hunter2@b\xc3\xbc"
+		"cher.example",
+		"http://u:hunter2@b%C3%BCcher.example", "http://\xff" };
+	struct url_parts p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		struct err err = { 0 };
+
+		assert_false(url_read(slice_str(hosts[i]), &p, &err));
+		assert_non_null(
+		    strstr(err.detail, "beyond ASCII: write it as the DNS has it, xn--"));
+		assert_null(strstr(err.detail, "hunter2"));
+		assert_null(p.host);
+	}
+	assert_true(
+	    url_read(SLICE_LIT("http://xn--bcher-kva.example/\xc3\xbc"), &p, &(struct err){ 0 }));
+	url_free(&p);
+}
+
 static void
 a_long_url_is_refused(void **state)
 {
@@ -167,6 +193,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parts_are_told_apart_and_decoded),
 		cmocka_unit_test(malformed_urls_are_refused_without_quoting_them),
+		cmocka_unit_test(a_host_beyond_ascii_is_to_be_written_as_the_dns_has_it),
 		cmocka_unit_test(a_long_url_is_refused),
 		cmocka_unit_test(passwords_are_seen),
 		cmocka_unit_test(a_redis_urls_texts_have_sizes),

@@ -36,7 +36,7 @@ static char https_detail[sizeof(((struct web_response *)0)->detail)];
 static enum web_failure
 https_fetch(const char *ca_file, const char *host, uint16_t port)
 {
-	struct web_conf conf = { .ca_file = ca_file, .connections_max = 4 };
+	struct web_conf conf = { .ca_file = ca_file, .connections_max = 4, .dns = dns };
 	char origin[64];
 	struct web *web = web_open(worker, &conf);
 	struct fetch t;
@@ -135,6 +135,25 @@ a_private_authority_of_redis_is_named_by_its_file(void **state)
 	fake_tls_clear(&other);
 }
 
+/* The root's dot is in no certificate, and is not sent. */
+static void
+a_name_is_verified_without_the_dot_at_its_end(void **state)
+{
+	struct peer https, redis;
+
+	(void)state;
+	peer_open_tls(&https, worker, tls.server, https_serve);
+	peer_open_tls(&redis, worker, tls.server, fake_redis_serve);
+	tls.named[0] = '\0';
+	assert_int_equal(https_fetch(tls.cert, "localhost.", https.port), WEB_FINE);
+	assert_string_equal(tls.named, "localhost");
+	tls.named[0] = '\0';
+	assert_true(redis_comes_up(tls.cert, "localhost.", redis.port, "certificate"));
+	assert_string_equal(tls.named, "localhost");
+	peer_close(&https);
+	peer_close(&redis);
+}
+
 static const struct {
 	enum fake_fault fault;
 	const char *host, *words;
@@ -226,6 +245,7 @@ main(void)
 		cmocka_unit_test(https_is_verified),
 		cmocka_unit_test(rediss_is_verified),
 		cmocka_unit_test(a_private_authority_of_redis_is_named_by_its_file),
+		cmocka_unit_test(a_name_is_verified_without_the_dot_at_its_end),
 		cmocka_unit_test(what_is_wrong_with_a_certificate_is_told),
 		cmocka_unit_test(a_server_without_tls_is_told_in_words),
 	};

@@ -3,7 +3,8 @@
  * tls_server: what a listener's TLS is made of: certificates with their keys, which of them a
  * client is shown, versions and ciphers, whom of the clients it believes. Read from files and
  * checked on the main thread, all or nothing; then it does not change, and is shared by all
- * workers. A reload makes another; whoever has the old one goes on with it.
+ * workers. A reload makes another; whoever has the old one goes on with it. A session is resumed
+ * under the versions, ciphers and host's name that it was made under, and no others.
  *
  * What is never done: TLS 1.1 and older, compression, renegotiation, early data (0-RTT, which a
  * thief can send again), OCSP. ALPN offers http/1.1: a client that speaks h2 alone is refused with

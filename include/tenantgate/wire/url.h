@@ -26,11 +26,17 @@ struct url_parts {
 };
 
 /* False with ERR_INVALID_FIELD, and *out empty, when it is malformed: no host, blanks, a bad port,
- * a '%' without two hexadecimal digits, an escaped control character, an IPv6 zone. An unescaped
- * '@' in the login is allowed. url_free() is for whatever came out. */
+ * a '%' without two hexadecimal digits, an escaped control character, an IPv6 zone; or when its
+ * host is not ASCII. An unescaped '@' in the login is allowed. url_free() is for whatever came
+ * out. */
 bool	url_read(struct slice text, struct url_parts *out, struct err *);
 /* Wipes the password. Idempotent. */
 void	url_free(struct url_parts *);
+/* A name that the DNS and certificates have in another form (IDNA, RFC 5890) is asked for in that:
+ * libraries convert it each in a way of its own, and none of ours when it looks at a certificate.
+ * The advice ends a sentence about the host. */
+bool	url_host_is_ascii(const char *host);
+#define URL_HOST_ADVICE "write it as the DNS has it, xn--... (`idn2 HOST` tells)"
 /* Whether it must be kept out of logs. Of any URL, a Postgres one included, also one of which parts
  * are missing; in doubt true. */
 bool	url_has_password(struct slice text);
