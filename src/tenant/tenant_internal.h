@@ -68,7 +68,8 @@ void tenants_unpublish(struct tenants *, const char *id);
 /* The same, as redis_command(). */
 enum flow_rc tenants_unpublish_wait(struct flow *, struct tenants *, const char *id,
     struct redis_reply *) __attribute__((warn_unused_result));
-/* Does so behind the caller, and tells the other replicas to forget it, until Redis has both. */
+/* Behind the caller, who has done that and told the other replicas to forget it: sees to it that
+ * Redis has both. */
 void tenant_retract(struct tenants *, const char *id);
 /* "neon" or "postgres": the column public.tenants.provider. Static. */
 const char *tenants_provider_name(const struct tenants *);

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tenant_retract: what has changed is taken out of Redis and told to the other replicas until Redis
- * says that it has both: they may reach it where we cannot, and what it has of the tenant would be
- * as it was (its tokens not revoked, say) for as long as it keeps it.
+ * tenant_retract: what has changed is taken out of Redis and told to the other replicas, and once
+ * more until Redis says that it has both: they may reach it where we cannot, and what it has of the
+ * tenant would be as it was (its tokens not revoked, say) for as long as it keeps it.
  *
- *	[mark] --> [tell] --> [told] --> done
- *	  ^ \_________|__________|
- *	  |           v  Redis is not to be had
- *	  +-------- [wait]
+ *	sent --> [settle] --> [told] --> done
+ *	             ^           | Redis is not to be had
+ *	             |           v
+ *	             |        [wait] <-- Redis is away still
+ *	             |           |          ^
+ *	             |           v          |
+ *	             |        [mark] --> [tell]
+ *	             +----------------------+
  *
  * A flow of its own, which nobody waits for. Redis keeps a record for tenant_redis_ttl at the most,
  * so after that nothing is owed; nor is it by a process that has ended.
@@ -32,14 +36,16 @@ struct tenant_retraction {
 	char id[TENANT_ID_MAX + 1];
 };
 
-static flow_step_fn retraction_mark, retraction_tell, retraction_told, retraction_wait;
+static flow_step_fn retraction_settle, retraction_told, retraction_wait, retraction_mark,
+    retraction_tell;
 static flow_release_fn retraction_release;
 
 static const struct flow_step retraction_steps[] = {
-	{ "mark", retraction_mark },
-	{ "tell", retraction_tell },
+	{ "settle", retraction_settle },
 	{ "told", retraction_told },
 	{ "wait", retraction_wait },
+	{ "mark", retraction_mark },
+	{ "tell", retraction_tell },
 	{ NULL, NULL },
 };
 
@@ -63,6 +69,27 @@ was_done(struct tenant_retraction *r)
 	return was;
 }
 
+/* Its reply comes behind all that was sent before. */
+static enum flow_rc
+retraction_settle(struct flow *f)
+{
+	struct tenant_retraction *r = retraction_of(f);
+
+	return drop_channel_settle(f, &r->tenants->drops, &r->reply);
+}
+
+static enum flow_rc
+retraction_told(struct flow *f)
+{
+	return was_done(retraction_of(f)) ? FLOW_DONE : FLOW_NEXT;
+}
+
+static enum flow_rc
+retraction_wait(struct flow *f)
+{
+	return flow_sleep(f, &retraction_of(f)->timer, AGAIN_US);
+}
+
 static enum flow_rc
 retraction_mark(struct flow *f)
 {
@@ -80,20 +107,7 @@ retraction_tell(struct flow *f)
 		return flow_goto(f, retraction_wait);
 	drop_channel_tell(&r->tenants->drops, slice_str(mutated(MUTATION_DROP_CHANNEL, r->id)),
 	    DROP_FORGET);
-	return drop_channel_settle(f, &r->tenants->drops, &r->reply);
-}
-
-static enum flow_rc
-retraction_told(struct flow *f)
-{
-	return was_done(retraction_of(f)) ? FLOW_DONE : FLOW_NEXT;
-}
-
-static enum flow_rc
-retraction_wait(struct flow *f)
-{
-	flow_goto(f, retraction_mark);
-	return flow_sleep(f, &retraction_of(f)->timer, AGAIN_US);
+	return flow_goto(f, retraction_settle);
 }
 
 static void
