@@ -107,6 +107,7 @@ test('never more than the key that asks has, and never without end', async () =>
 		[limited, { scopes: ['chat', 'sql'] }, 403, 'insufficient_scope'],
 		[app, { scopes: ['own'] }, 400, 'invalid_field'],
 		[app, { scopes: ['own', 'chat'], user: null }, 400, 'invalid_field'],
+		[app, { scopes: ['own', 'sql'], user: 'mia' }, 400, 'invalid_field'],
 		[app, { scopes: [] }, 400, 'invalid_field'],
 		[app, { scopes: ['everything'] }, 400, 'invalid_field'],
 		[app, { scopes: 'chat' }, 400, 'invalid_field'],
@@ -185,7 +186,7 @@ test('its last second is over to the second; another environment\'s is nobody\'s
 	ok(await list(signed({ ...values, exp: now + 3600 }, stack.sealKey)));
 	await refusedFor(signed({ ...values, env: 'prod' }, stack.sealKey), 'the token is of another environment');
 	for (const wrong of [{ v: 2 }, { exp: undefined }, { tenant: '' }, { tenant: 'a b' }, { gen: 0 },
-		{ own: true, user: '' }])
+		{ own: true, user: '' }, { own: true, user: 'mia', scopes: 'sql,documents' }])
 		await refused(signed({ ...values, ...wrong }, stack.sealKey), JSON.stringify(wrong));
 });
 
