@@ -41,7 +41,8 @@ const struct conf_key conf_issuer_keys[] = {
 	STRING("name_claim", name_claim, "name", CONF_EMPTY_ALLOWED,
 	    "Where the tenant is the user: the claim with their name, for public.users."),
 	STRING("email_claim", email_claim, "email", CONF_EMPTY_ALLOWED,
-	    "The same with the address; not taken where email_verified is false."),
+	    "The same with the address; not taken where email_verified, or emailVerified, is there "
+	    "and not true."),
 	STRING("avatar_claim", avatar_claim, "picture", CONF_EMPTY_ALLOWED,
 	    "The same with the address of a picture."),
 	DURATION("leeway", leeway_us, "30s", 0, 10 * 60 * SECONDS,
