@@ -4,14 +4,10 @@
  * more until Redis says that it has both: they may reach it where we cannot, and what it has of the
  * tenant would be as it was (its tokens not revoked, say) for as long as it keeps it.
  *
- *	sent --> [settle] --> [told] --> done
- *	             ^           | Redis is not to be had
- *	             |           v
- *	             |        [wait] <-- Redis is away still
- *	             |           |          ^
- *	             |           v          |
- *	             |        [mark] --> [tell]
- *	             +----------------------+
+ *	[mark] --> [tell] --> [told] --> done
+ *	  ^          |           |
+ *	  |          v           v  Redis is not to be had, or takes nothing
+ *	  +------- [wait] <------+
  *
  * A flow of its own, which nobody waits for. Redis keeps a record for tenant_redis_ttl at the most,
  * so after that nothing is owed; nor is it by a process that has ended.
@@ -33,19 +29,18 @@ struct tenant_retraction {
 	struct tenants *tenants; /* borrowed */
 	struct timer timer;
 	struct redis_reply reply; /* owned */
+	bool is_late;		  /* it was tried in vain */
 	char id[TENANT_ID_MAX + 1];
 };
 
-static flow_step_fn retraction_settle, retraction_told, retraction_wait, retraction_mark,
-    retraction_tell;
+static flow_step_fn retraction_mark, retraction_tell, retraction_told, retraction_wait;
 static flow_release_fn retraction_release;
 
 static const struct flow_step retraction_steps[] = {
-	{ "settle", retraction_settle },
-	{ "told", retraction_told },
-	{ "wait", retraction_wait },
 	{ "mark", retraction_mark },
 	{ "tell", retraction_tell },
+	{ "told", retraction_told },
+	{ "wait", retraction_wait },
 	{ NULL, NULL },
 };
 
@@ -69,12 +64,25 @@ was_done(struct tenant_retraction *r)
 	return was;
 }
 
-/* Its reply comes behind all that was sent before. */
 static enum flow_rc
-retraction_settle(struct flow *f)
+retraction_mark(struct flow *f)
 {
 	struct tenant_retraction *r = retraction_of(f);
 
+	return tenants_unpublish_wait(f, r->tenants, r->id, &r->reply);
+}
+
+/* The first time they were told by whoever began this. */
+static enum flow_rc
+retraction_tell(struct flow *f)
+{
+	struct tenant_retraction *r = retraction_of(f);
+
+	if (!was_done(r))
+		return flow_goto(f, retraction_wait);
+	if (r->is_late)
+		drop_channel_tell(&r->tenants->drops,
+		    slice_str(mutated(MUTATION_DROP_CHANNEL, r->id)), DROP_FORGET);
 	return drop_channel_settle(f, &r->tenants->drops, &r->reply);
 }
 
@@ -87,27 +95,11 @@ retraction_told(struct flow *f)
 static enum flow_rc
 retraction_wait(struct flow *f)
 {
-	return flow_sleep(f, &retraction_of(f)->timer, AGAIN_US);
-}
-
-static enum flow_rc
-retraction_mark(struct flow *f)
-{
 	struct tenant_retraction *r = retraction_of(f);
 
-	return tenants_unpublish_wait(f, r->tenants, r->id, &r->reply);
-}
-
-static enum flow_rc
-retraction_tell(struct flow *f)
-{
-	struct tenant_retraction *r = retraction_of(f);
-
-	if (!was_done(r))
-		return flow_goto(f, retraction_wait);
-	drop_channel_tell(&r->tenants->drops, slice_str(mutated(MUTATION_DROP_CHANNEL, r->id)),
-	    DROP_FORGET);
-	return flow_goto(f, retraction_settle);
+	r->is_late = true;
+	flow_goto(f, retraction_mark);
+	return flow_sleep(f, &r->timer, AGAIN_US);
 }
 
 static void
