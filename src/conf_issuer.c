@@ -36,12 +36,13 @@ const struct conf_key conf_issuer_keys[] = {
 	SWITCH("shared_tenants", shares_tenants, "off",
 	    "Tenants may be those of another issuer that has this on, too."),
 	STRING("scopes", scopes, "ingest,chat,search,documents,v1,mcp", CONF_EMPTY_REFUSED,
-	    "What its tokens may do, by commas; sql is the only other. With own: of documents, "
-	    "those of their user alone."),
+	    "What its tokens may do, by commas; sql is the only other. With own, which does not go "
+	    "with sql: of documents, those of their user alone."),
 	STRING("name_claim", name_claim, "name", CONF_EMPTY_ALLOWED,
 	    "Where the tenant is the user: the claim with their name, for public.users."),
 	STRING("email_claim", email_claim, "email", CONF_EMPTY_ALLOWED,
-	    "The same with the address; not taken where email_verified is false."),
+	    "The same with the address; not taken where email_verified, or emailVerified, is there "
+	    "and not true."),
 	STRING("avatar_claim", avatar_claim, "picture", CONF_EMPTY_ALLOWED,
 	    "The same with the address of a picture."),
 	DURATION("leeway", leeway_us, "30s", 0, 10 * 60 * SECONDS,

@@ -201,19 +201,18 @@ struct document {
 	unsigned	 warnings;	/* enum extract_warning; told to the sender, not stored */
 };
 
-/* schema_version, of these all: of the tenant's record. A database that is older fails with
- * ERR_OUTDATED. */
+/* schema_version: of the tenant's record. A database that is older fails with ERR_OUTDATED. */
 /* The document of that id in the tenant's database; *found false when there is none. Strings in the
  * flow's arena. The lease may be exchanged (pool_read). Fails as pg_check() and pool_read() do. */
 enum flow_rc	store_find(struct flow *, struct pool_lease *, int schema_version, const char *id,
 		    struct document *, bool *found) __attribute__((warn_unused_result));
 /* Title, file name, type, metadata and expires_at of the document of that id and digest, whose
  * chunks stay as they are; a time that is not given and over goes. *found false when it is gone, or
- * of other bytes now. Fails as pg_check() does. */
+ * of other bytes now, or not this owner's (NULL: whoever's). Fails as pg_check() does. */
 enum flow_rc	store_describe(struct flow *, struct pool_lease *, int schema_version,
-		    struct document *, bool *found) __attribute__((warn_unused_result));
-/* A document's chunks: all of them with their vectors, or those that chunks_stage() has put aside
- * (staging.h). */
+		    const char *owner, struct document *, bool *found)
+		    __attribute__((warn_unused_result));
+/* All of a document's chunks with their vectors, or what chunks_stage() has put aside. */
 struct store_chunks {
 	const struct chunk_rows	*rows;		/* NULL: they are staged */
 	const char		*attempt;	/* whose staged rows they are */
@@ -222,13 +221,14 @@ struct store_chunks {
 	const bool		*is_normalized;	/* of staged ones; NULL: it is not known */
 	enum language	 language;	/* of their words */
 	bool		 has_words;	/* chunks_stage_words() has put all of them aside, too */
+	const char	*in_place_of;	/* of whose documents alone; NULL: of anybody's */
 };
 /* Document and chunks in one transaction, the old chunks of that id replaced; there are d->chunks
  * of them, sent by binary COPY or moved inside the database. Fills d->created_at,
- * d->stored_expires_at, and d->owner, which stays whose it was. A connection that is found dead at
- * its first statement is exchanged. Fails as pg_check() and pool_read() do, with ERR_VECTORS, or
- * with ERR_DATABASE_AWAY when staged rows are gone, and then nothing changed, unless the connection
- * was lost during the commit: only the database knows then. */
+ * d->stored_expires_at, and d->owner, which stays whose it was. A connection that is dead at its
+ * first statement is exchanged. Fails as pg_check() and pool_read(), with ERR_VECTORS, ERR_CONFLICT
+ * (the id is another's), ERR_DATABASE_AWAY (staged rows are gone): then nothing changed, unless the
+ * connection was lost during the commit, and only the database knows. */
 enum flow_rc	store_document(struct flow *, struct pool_lease *, struct document *,
 		    const struct store_chunks *, store_progress_fn *, void *arg)
 		    __attribute__((warn_unused_result));

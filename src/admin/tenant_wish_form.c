@@ -112,7 +112,7 @@ effective_json(const struct tenants *ts)
 	if (tenant_is_heard(ts))
 		return json_string("now");
 	return json_sprintf("within %llus",
-	    (unsigned long long)((tenant_cache_ttl_us(ts) + 999999) / 1000000));
+	    (unsigned long long)((tenant_unheard_us(ts) + 999999) / 1000000));
 }
 
 enum flow_rc

@@ -5,7 +5,8 @@
  *	[turn] --> [limit] --> [judge]: too many: 503 --> [save] --> [saved] --> [provision]
  *	 \__/  while another request of that tenant, on this worker, is before [provision]
  *
- * The requests of a page that come together are one newcomer, and count once.
+ * The requests of a page that come together are one newcomer, and count once: who waits is woken by
+ * whoever has the turn, and is refused with him.
  *
  * Anybody can sign up with most identity providers, as often as he likes, and each new tenant is a
  * database that somebody pays for. So there is a rate, over all issuers and for each, and all
@@ -25,10 +26,9 @@
 #include "tenantgate/auth/issuer.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/map.h"
+#include "tenantgate/loop/join.h"
 
 #define MINUTE_US (60 * 1000000ull)
-
-#define TURN_US (5 * 1000ull) /* between two looks at another's turn */
 
 enum { PROVISIONS_OF_ALL, PROVISIONS_OF_ISSUER, PROVISIONS_RULES };
 
@@ -36,7 +36,8 @@ struct first_contact {
 	struct flow flow;
 	struct request *req; /* borrowed: the parent */
 	bool has_turn;	     /* it is in the worker's map of newcomers */
-	struct timer timer;
+	struct join join;    /* who waits for that turn */
+	struct join_waiter waiter;
 	char keys[PROVISIONS_RULES][LIMIT_KEY_MAX + 1];
 	struct limit_verdict verdict;
 	struct tenant_change change;
@@ -45,6 +46,7 @@ struct first_contact {
 
 static flow_step_fn newcomer_turn, newcomer_limit, newcomer_judge, newcomer_save, newcomer_saved,
     newcomer_make;
+static flow_end_fn newcomer_end;
 static flow_release_fn newcomer_free;
 
 static const struct flow_step newcomer_steps[] = {
@@ -57,7 +59,7 @@ static const struct flow_step newcomer_steps[] = {
 	{ NULL, NULL },
 };
 
-static const struct flow_kind newcomer_kind = { "first_contact", newcomer_steps, NULL,
+static const struct flow_kind newcomer_kind = { "first_contact", newcomer_steps, newcomer_end,
 	newcomer_free };
 
 static struct first_contact *
@@ -73,12 +75,15 @@ first_contact_is_due(const struct request *req)
 	    tenant_would_begin(req->ctx->tenants, req->tenant_id);
 }
 
+/* A refusal is that of all who wait; after anything else they look for themselves. */
 static void
-turn_give_back(struct first_contact *c)
+turn_give_back(struct first_contact *c, const struct err *refusal)
 {
-	if (c->has_turn)
-		(void)map_del(c->req->ctx->newcomers, slice_str(c->req->tenant_id));
+	if (!c->has_turn)
+		return;
 	c->has_turn = false;
+	(void)map_take(c->req->ctx->newcomers, slice_str(c->req->tenant_id));
+	join_finish(&c->join, refusal);
 }
 
 /* Whoever had the turn before has begun the database, or was refused. */
@@ -88,12 +93,13 @@ newcomer_turn(struct flow *f)
 	struct first_contact *c = newcomer_of(f);
 	struct map *newcomers = c->req->ctx->newcomers;
 	struct slice id = slice_str(c->req->tenant_id);
+	struct first_contact *before = map_get(newcomers, id);
 
 	if (!tenant_would_begin(c->req->ctx->tenants, c->req->tenant_id))
 		return flow_goto(f, newcomer_make);
-	if (map_get(newcomers, id) != NULL) {
+	if (before != NULL) {
 		flow_goto(f, newcomer_turn);
-		return flow_sleep(f, &c->timer, TURN_US);
+		return join_wait(&before->join, f, &c->waiter);
 	}
 	if (!map_put(newcomers, id, c))
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the tenant's database");
@@ -181,8 +187,16 @@ newcomer_make(struct flow *f)
 	struct request *req = c->req;
 	enum flow_rc rc = tenant_provision(f, req->ctx->tenants, &req->tenant);
 
-	turn_give_back(c);
+	turn_give_back(c, &(const struct err){ .code = ERR_NONE });
 	return rc;
+}
+
+static void
+newcomer_end(struct flow *f, const struct err *err)
+{
+	const struct err fine = { .code = ERR_NONE };
+
+	turn_give_back(newcomer_of(f), err->code == ERR_PROVISIONING ? err : &fine);
 }
 
 static void
@@ -190,7 +204,6 @@ newcomer_free(struct flow *f)
 {
 	struct first_contact *c = newcomer_of(f);
 
-	turn_give_back(c);
 	pg_clear(&c->result);
 	free(c);
 }
@@ -201,5 +214,6 @@ first_contact(struct flow *f, struct request *req)
 	struct first_contact *c = xcalloc(1, sizeof(*c));
 
 	c->req = req;
+	join_init(&c->join);
 	return flow_call(f, &c->flow, &newcomer_kind);
 }

@@ -17,6 +17,7 @@
 #include "api/ingest_report.h"
 #include "api/ingest_state.h"
 #include "api/ingest_work.h"
+#include "api/own.h"
 #include "api/request_retrieval.h"
 #include "api/respond.h"
 #include "tenantgate/base/random.h"
@@ -104,7 +105,7 @@ ingest_begin(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 
-	if (err_is(&work_of(in)->job.err))
+	if (err_is(&work_of(in)->job.err) || !own_is_known(&in->req, &work_of(in)->job.err))
 		return flow_fail_err(f, &work_of(in)->job.err);
 	if (!ingest_report_begin(&in->report, &work_of(in)->items, f->arena))
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the files' names");
@@ -197,8 +198,8 @@ ingest_describe(struct flow *f)
 		return ingest_refuse_terms(f);
 	in->is_same = in->is_found && ingest_item_is(item_of(in), &in->found);
 	if (in->is_same && ingest_item_merge(item_of(in), &in->found))
-		return store_describe(f, &in->req.lease, schema_of(in), &item_of(in)->document,
-		    &in->is_found);
+		return store_describe(f, &in->req.lease, schema_of(in), own_user(&in->req),
+		    &item_of(in)->document, &in->is_found);
 	if (in->is_found && in->found.owner != NULL)
 		item_of(in)->document.owner = in->found.owner;
 	return in->is_same ? FLOW_NEXT : request_vectors(&in->req);
@@ -303,12 +304,7 @@ ingest_store(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 	struct ingest_work *w = in->work;
-	struct store_chunks chunks = { .attempt = in->attempt,
-		.language = ingest_language(in),
-		.has_words = in->embed.has_words,
-		.schema_version = in->req.tenant.schema_version,
-		.model = request_vector_model(&in->req),
-		.is_normalized = &in->embed.is_normalized };
+	struct store_chunks chunks = ingest_chunks(in);
 
 	if (!in->embed.is_staged) {
 		if (!ingest_work_rows(w))

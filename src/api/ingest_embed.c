@@ -14,6 +14,8 @@
 #include "api/ingest_embed.h"
 
 #include "api/ingest_state.h"
+#include "api/own.h"
+#include "api/request_retrieval.h"
 
 static flow_step_fn embed_next_batch, embed_borrow, embed_find, embed_ask, embed_stage,
     embed_staged, embed_borrow_for_words, embed_words, embed_worded, embed_await;
@@ -134,9 +136,9 @@ embed_find(struct flow *f)
 	float *none;
 
 	if (b == NULL)
-		return chunks_find(f, &e->in->req.lease, NULL, 0, 1, NULL, &none);
+		return chunks_find(f, &e->in->req.lease, NULL, 0, 1, NULL, NULL, &none);
 	return chunks_find(f, &e->in->req.lease, b->hashes, b->count, model_dimensions(b->model),
-	    b->vectors, &b->found);
+	    own_user(&e->in->req), b->vectors, &b->found);
 }
 
 static enum flow_rc
@@ -333,6 +335,18 @@ ingest_language(struct ingest *in)
 {
 	return item_of(in)->has_language ? item_of(in)->language
 					 : (enum language)in->req.tenant.limits->text_language;
+}
+
+struct store_chunks
+ingest_chunks(struct ingest *in)
+{
+	return (struct store_chunks){ .attempt = in->attempt,
+		.language = ingest_language(in),
+		.has_words = in->embed.has_words,
+		.in_place_of = own_user(&in->req),
+		.schema_version = in->req.tenant.schema_version,
+		.model = request_vector_model(&in->req),
+		.is_normalized = &in->embed.is_normalized };
 }
 
 enum flow_rc

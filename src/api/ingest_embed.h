@@ -45,6 +45,8 @@ struct ingest_embed {
 size_t	ingest_embed_memory(struct ingest *);
 /* How words are made of the document under way. */
 enum language	ingest_language(struct ingest *);
+/* What is to be stored of it, but for the rows. */
+struct store_chunks	ingest_chunks(struct ingest *);
 /* After the intent: the document has an attempt. Then all batches are READY, or staged. */
 enum flow_rc	ingest_embed_run(struct flow *, struct ingest *)
 		    __attribute__((warn_unused_result));

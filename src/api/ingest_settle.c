@@ -48,7 +48,7 @@ ingest_settle(struct ingest *in, const struct err *err)
 {
 	if (in->state == DOCUMENT_INTENDED || in->state == DOCUMENT_SENT)
 		ingest_discard_staged(in);
-	if (err->code == ERR_CONFLICT)
+	if (err->code == ERR_CONFLICT && in->state != DOCUMENT_SENT)
 		request_finish_deletion(&in->req, item_of(in)->document.id);
 	else if (in->state == DOCUMENT_SENT || in->state == DOCUMENT_STORED)
 		request_reconcile(&in->req, item_of(in)->document.id);

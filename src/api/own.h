@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * own: what a caller with the scope own may see of the tenant's documents: its user's alone, and of
- * all others not even that they are there. Every handler of documents asks here whose it may see,
- * and gives the answer to the statement that reads or changes them, so that nothing can happen
+ * all others not even that they are there: not by a score, into which the words of others would
+ * count, nor by what the model is not asked for. Every handler of documents asks here whose it may
+ * see, and gives the answer to the statement that reads or changes them, so that nothing can happen
  * between a look and a deed. A route whose handler does not is closed to such a caller
  * (api_route.knows_own).
  *

@@ -26,6 +26,7 @@ request_retrieval(const struct request *req, const struct chat_input *input, con
 		.text_weight = req->conf->search_text_weight,
 		.filter = input->filter,
 		.owner = owner_searched(req, input),
+		.own_only = own_user(req) != NULL,
 		.k = input->top_k,
 		.min_score = input->min_score,
 		.schema_version = req->tenant.schema_version,

@@ -35,6 +35,7 @@ struct jwt_check {
 	struct arena *arena;	/* borrowed: the waiting flow's; or NULL */
 	unsigned retry_after_s; /* while there are no keys */
 	void *job;		/* owned: struct signature_job; NULL: none is to be computed */
+	bool has_no_memory;	/* for the profile of who has sent a good one */
 };
 
 static flow_step_fn jwt_check_keys, jwt_check_verify, jwt_check_compute, jwt_check_judge;
@@ -77,29 +78,46 @@ profile_make(const struct jwt_check *c)
 	return p->issuer != NULL ? p : NULL;
 }
 
+/* Without its profile, where one is asked for, nobody is let in: the rate of newcomers is in it. */
 static void
 caller_fill(const struct jwt_check *c)
 {
 	struct caller *out = c->out;
+	const struct caller_profile *profile = profile_make(c);
+
+	if (profile == NULL && c->arena != NULL)
+		return;
 
 	out->kind = CALLER_TOKEN;
 	memcpy(out->tenant, c->sender.tenant, sizeof(out->tenant));
 	memcpy(out->user, c->sender.user, sizeof(out->user));
 	out->scopes = c->issuer->scopes;
 	out->has_own_only = c->issuer->has_own_only;
-	out->profile = profile_make(c);
+	out->profile = profile;
 	out->cause = NULL;
 }
 
 /* ---- the key, and the signature ---- */
 
 static void
-judge_signature(const struct jwt_check *c, bool is_good)
+judge_signature(struct jwt_check *c, bool is_good)
 {
+	c->has_no_memory = false;
 	if (is_good)
 		caller_fill(c);
 	else
 		c->out->cause = "its signature is wrong";
+	c->has_no_memory = is_good && c->out->kind == CALLER_NONE;
+}
+
+/* The verdict is in *out. The flow is the check's own, or, where nothing had to be waited for, that
+ * which asks. */
+static enum flow_rc
+jwt_check_end(struct flow *f, const struct jwt_check *c)
+{
+	if (c->has_no_memory)
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "what your token says");
+	return f == &c->flow ? FLOW_DONE : FLOW_NEXT;
 }
 
 /* The verdict is in *out, unless there is a job now. */
@@ -188,7 +206,7 @@ jwt_check_verify(struct flow *f)
 	struct err err = { 0 };
 
 	if (check_with_keys(c, false))
-		return c->job != NULL ? FLOW_NEXT : FLOW_DONE;
+		return c->job != NULL ? FLOW_NEXT : jwt_check_end(f, c);
 	err.retry_after = (int)c->retry_after_s;
 	err_set(&err, ERR_ISSUER,
 	    "The keys with which your token is checked cannot be had from its issuer now. Try "
@@ -213,11 +231,11 @@ jwt_check_compute(struct flow *f)
 static enum flow_rc
 jwt_check_judge(struct flow *f)
 {
-	const struct jwt_check *c = FLOW_OF(f, struct jwt_check, &jwt_check_kind);
+	struct jwt_check *c = FLOW_OF(f, struct jwt_check, &jwt_check_kind);
 	const struct signature_job *job = c->job;
 
 	judge_signature(c, job->is_good);
-	return FLOW_DONE;
+	return jwt_check_end(f, c);
 }
 
 /* ---- the check ---- */
@@ -264,6 +282,7 @@ enum flow_rc
 issuer_auth_check(struct flow *f, struct issuer_auth *a, struct slice text, struct caller *out)
 {
 	struct jwt_check *c;
+	enum flow_rc rc;
 
 	if (a == NULL)
 		return FLOW_NEXT;
@@ -275,8 +294,9 @@ issuer_auth_check(struct flow *f, struct issuer_auth *a, struct slice text, stru
 	refs_take(&c->issuers->refs);
 	if (token_read(c, text) && (!check_now(c) || c->job != NULL))
 		return flow_call(f, &c->flow, &jwt_check_kind);
+	rc = jwt_check_end(f, c);
 	jwt_check_free(c);
-	return FLOW_NEXT;
+	return rc;
 }
 
 /* ---- open, close ---- */

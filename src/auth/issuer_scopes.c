@@ -3,6 +3,7 @@
  * issuer_scopes: see issuer_set.h.
  */
 #include "auth/issuer_set.h"
+#include "tenantgate/auth/token.h"
 
 #define SCOPES_TEXT_MAX 256 /* bytes, without `own` */
 
@@ -28,5 +29,12 @@ issuer_scopes_read(const char *text, unsigned *scopes, bool *has_own_only, struc
 		err_set(err, ERR_INVALID_FIELD, "The list of scopes is too long; name each once.");
 	fine = !names.failed && key_scopes_parse(buf_view(&names), scopes, err);
 	buf_free(&names);
-	return fine;
+	if (fine &&
+	    !token_scopes_agree(
+		&(struct token_claims){ .scopes = *scopes, .has_own_only = *has_own_only }))
+		err_set(err, ERR_INVALID_FIELD,
+		    "Either own or sql: the first is for a user's own documents, the second "
+		    "reaches "
+		    "all that is in the database.");
+	return !err_is(err);
 }

@@ -146,11 +146,24 @@ jwk_read_type(const json_t *json, struct jwk *k)
 }
 
 bool
+jwk_is_given_away(const json_t *json)
+{
+	static const char *const parts[] = { "d", "p", "q", "dp", "dq", "qi", "oth", "k" };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (json_object_get(json, parts[i]) != NULL)
+			return true;
+	return false;
+}
+
+bool
 jwk_read(const json_t *json, struct jwk *k, const char **why)
 {
 	*k = (struct jwk){ 0 };
 	if (!json_is_object(json))
 		*why = "it is no object";
+	else if (jwk_is_given_away(json))
+		*why = "it has private parts";
 	else if (!is_for_signatures(json))
 		*why = "its use or key_ops is not to check signatures";
 	else if ((*why = jwk_read_names(json, k)) == NULL)

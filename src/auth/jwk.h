@@ -31,13 +31,16 @@ struct jwk_set {
 	struct refs refs;
 	unsigned count;
 	unsigned passed_over; /* keys of the text that are not for checking signatures */
+	unsigned given_away;  /* ... of these, with their private parts */
 	struct jwk keys[];
 };
 
 /* One key of a set. False: it is none that we may use (*why, static). jwk_free() either way.
- * Private parts are not looked at; symmetric keys are refused: who reads the set could sign. */
+ * Symmetric keys and those with private parts are refused: who reads the set could sign. */
 bool jwk_read(const json_t *, struct jwk *, const char **why);
 void jwk_free(struct jwk *); /* idempotent */
+/* Whether it has a part that only who signs may have (RFC 7518 section 6). */
+bool jwk_is_given_away(const json_t *);
 
 /* With one reference. Keys that cannot be used are passed over. NULL with err set: it is no set, or
  * none of its keys can be used. */

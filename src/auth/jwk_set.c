@@ -45,6 +45,7 @@ jwk_set_fill(const json_t *keys)
 		}
 		jwk_free(&set->keys[set->count]);
 		set->passed_over++;
+		set->given_away += jwk_is_given_away(one);
 	}
 	return set;
 }
@@ -63,9 +64,10 @@ jwk_set_of_json(const json_t *root, struct err *err)
 	set = jwk_set_fill(keys);
 	if (set->count > 0)
 		return set;
+	err_set(err, ERR_INVALID_FIELD, "None of its %zu keys can be used to check signatures%s.",
+	    json_array_size(keys),
+	    set->given_away > 0 ? "; who reads it could sign with some" : "");
 	refs_give(&set->refs);
-	err_set(err, ERR_INVALID_FIELD, "None of its %zu keys can be used to check signatures.",
-	    json_array_size(keys));
 	return NULL;
 }
 

@@ -205,10 +205,18 @@ sender_judge(const struct jwt *t, const struct issuer_conf *c, struct jwt_sender
 
 /* Some say it as a text. An issuer that says nothing of it vouches for what it tells. */
 static bool
-email_is_proved(const json_t *verified)
+is_proved(const json_t *verified)
 {
 	return verified == NULL || json_is_true(verified) ||
 	    (json_is_string(verified) && strcmp(json_string_value(verified), "true") == 0);
+}
+
+/* By the name that OpenID Connect gives it, and Better Auth's, which Neon Auth is. */
+static bool
+email_is_proved(const json_t *claims)
+{
+	return is_proved(json_object_get(claims, "email_verified")) &&
+	    is_proved(json_object_get(claims, "emailVerified"));
 }
 
 /* An address that is not proved is not taken for the user's. */
@@ -217,7 +225,7 @@ sender_profile(const struct jwt *t, const struct issuer_conf *c, struct jwt_send
 {
 	out->name = claim_text(t->claims, c->name_claim);
 	out->avatar_url = claim_text(t->claims, c->avatar_claim);
-	if (email_is_proved(json_object_get(t->claims, "email_verified")))
+	if (email_is_proved(t->claims))
 		out->email = claim_text(t->claims, c->email_claim);
 }
 

@@ -136,6 +136,12 @@ claim_number(const json_t *o, const char *name, uint64_t *out)
 	return true;
 }
 
+bool
+token_scopes_agree(const struct token_claims *c)
+{
+	return !c->has_own_only || (c->scopes & SCOPE_BIT(SCOPE_SQL)) == 0;
+}
+
 /* A token of a later version is not understood, and so is none. */
 static bool
 claims_read(const json_t *o, struct token_claims *c)
@@ -155,7 +161,8 @@ claims_read(const json_t *o, struct token_claims *c)
 	    !claim_number(o, "exp", &c->expires_s))
 		return false;
 	c->scopes = key_scopes_known(slice_str(scopes));
-	return auth_tenant_valid(slice_str(c->tenant)) && (!c->has_own_only || c->user[0] != '\0');
+	return auth_tenant_valid(slice_str(c->tenant)) && token_scopes_agree(c) &&
+	    (!c->has_own_only || c->user[0] != '\0');
 }
 
 static bool

@@ -124,6 +124,10 @@ limit_scopes(unsigned may, struct token_claims *c, struct err *err)
 		    "This key has not the scope %s, so no token that it makes has it; leave it "
 		    "out.",
 		    lacking);
+	else if (!token_scopes_agree(c))
+		err_set(err, ERR_INVALID_FIELD,
+		    "The scope own is for one user's documents, and sql reaches all that is in the "
+		    "database; leave one of them out.");
 	else if (c->has_own_only && c->user[0] == '\0')
 		err_set(err, ERR_INVALID_FIELD,
 		    "The scope own is for one user's documents; name whose in \"user\".");

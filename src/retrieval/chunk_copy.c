@@ -94,3 +94,17 @@ chunk_copy_run(struct flow *f, struct pg_conn *conn, struct chunk_copy *c, struc
 	return pg_copy_in(f, conn, copies[c->columns].sql, chunk_copy_fill, c, 0, COPY_TIMEOUT_US,
 	    out);
 }
+
+const char *
+chunks_normalized(const struct store_chunks *c)
+{
+	const struct chunk_rows *rows = c->rows;
+	const bool *known = c->is_normalized;
+	bool is = known != NULL && *known;
+
+	if (rows != NULL && rows->count > 0)
+		is = vectors_are_normalized(&rows->rows[0].vector, 1, rows->dimensions);
+	else if (known == NULL)
+		return NULL;
+	return is ? "true" : "false";
+}

@@ -6,6 +6,7 @@
 #ifndef TENANTGATE_RETRIEVAL_CHUNK_COPY_H
 #define TENANTGATE_RETRIEVAL_CHUNK_COPY_H
 
+#include "tenantgate/retrieval.h"
 #include "tenantgate/retrieval/staging.h"
 #include "tenantgate/wire/pg.h"
 
@@ -29,5 +30,8 @@ struct chunk_copy {
 /* As pg_copy_in(). */
 enum flow_rc	chunk_copy_run(struct flow *, struct pg_conn *, struct chunk_copy *,
 		    struct pg_result *out) __attribute__((warn_unused_result));
+
+/* Whether their vectors have length 1, as one of them says, as text; NULL: it is not known. */
+const char	*chunks_normalized(const struct store_chunks *);
 
 #endif

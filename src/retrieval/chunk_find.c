@@ -15,6 +15,7 @@
 struct chunk_find {
 	struct flow flow;
 	struct pool_lease *lease; /* borrowed */
+	const char *owner;	  /* borrowed; NULL: anybody's */
 	size_t n;
 	unsigned dimensions;
 	const float **found;	 /* borrowed: filled */
@@ -36,18 +37,24 @@ static const struct flow_kind chunk_find_kind = { .name = "chunk_find",
 	.steps = chunk_find_steps,
 	.release = chunk_find_release };
 
+#define FIND(more) \
+	"SELECT w.place, c.embedding FROM pg_catalog.unnest($1::pg_catalog.bytea[])" \
+	" WITH ORDINALITY AS w(hash, place) CROSS JOIN LATERAL" \
+	" (SELECT embedding FROM public.chunk c WHERE c.hash" PG_EQUALS "w.hash" more \
+	" LIMIT 1) AS c"
+#define OF_OWNER \
+	" AND EXISTS (SELECT FROM public.document d WHERE d.id" PG_EQUALS "c.document_id" \
+	" AND d.owner_id" PG_EQUALS "$2 OFFSET 0)"
+
 /* A look-up by the index for each: so the planner has no way that reads the whole table. */
 static enum flow_rc
 chunk_find_query(struct flow *f)
 {
 	struct chunk_find *c = FLOW_OF(f, struct chunk_find, &chunk_find_kind);
 	const struct pg_query q = {
-		.sql = "SELECT w.place, c.embedding FROM pg_catalog.unnest($1::pg_catalog.bytea[])"
-		       " WITH ORDINALITY AS w(hash, place) CROSS JOIN LATERAL"
-		       " (SELECT embedding FROM public.chunk WHERE hash" PG_EQUALS
-		       "w.hash LIMIT 1) AS c",
-		.params = { PG_TEXT(c->hashes.data) },
-		.param_count = 1,
+		.sql = c->owner != NULL ? FIND(OF_OWNER) : FIND(""),
+		.params = { PG_TEXT(c->hashes.data), PG_TEXT(c->owner) },
+		.param_count = c->owner != NULL ? 2 : 1,
 		.binary_rows = true,
 	};
 
@@ -117,13 +124,14 @@ put_hashes(struct buf *b, const uint8_t *const *hashes, size_t n)
 
 enum flow_rc
 chunks_find(struct flow *f, struct pool_lease *lease, const uint8_t *const *hashes, size_t n,
-    unsigned dimensions, const float **found, float **vectors)
+    unsigned dimensions, const char *owner, const float **found, float **vectors)
 {
 	struct chunk_find *c = xcalloc(1, sizeof(*c));
 
 	assert(n <= CHUNK_FIND_MAX);
 	*vectors = NULL;
 	c->lease = lease;
+	c->owner = owner;
 	c->n = n;
 	c->dimensions = dimensions;
 	c->found = found;

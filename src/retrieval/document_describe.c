@@ -5,15 +5,16 @@
  */
 #include "retrieval/document_owner.h"
 
-#define DESCRIBE(changes, expiry) \
+#define DESCRIBE(changes, condition, expiry) \
 	"UPDATE public.document AS row SET title = $3, file_name = $4, mime_type = $5," \
-	" metadata = $6" changes " WHERE id" PG_EQUALS "$1 AND sha256" PG_EQUALS \
-	"$2 RETURNING " expiry
+	" metadata = $6" changes " WHERE id" PG_EQUALS "$1 AND sha256" PG_EQUALS "$2" condition \
+	" RETURNING " expiry
 
 struct document_describe {
 	struct flow flow;
 	struct pool_lease *lease;  /* borrowed */
 	int schema_version;	   /* of the tenant's database */
+	const char *owner;	   /* borrowed; NULL: whoever's */
 	struct document *document; /* borrowed: its stored_expires_at is filled */
 	bool *found;		   /* borrowed: filled */
 	struct pg_result result;   /* owned */
@@ -44,7 +45,7 @@ document_describe_query(struct flow *f)
 	struct document_describe *s = FLOW_OF(f, struct document_describe, &document_describe_kind);
 	const struct document *d = s->document;
 	struct pg_query q = {
-		.sql = DESCRIBE("", "NULL"),
+		.sql = DESCRIBE("", "", "NULL"),
 		.params = { PG_TEXT(d->id), PG_TEXT(d->sha256), PG_TEXT(d->title),
 		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(d->metadata) },
 		.param_count = 6,
@@ -52,8 +53,10 @@ document_describe_query(struct flow *f)
 
 	if (document_has_owner(s->schema_version)) {
 		q.sql = DESCRIBE(", expires_at = " EXPIRY_GIVEN_OR_KEPT("$7", "row."),
+		    " AND ($8::pg_catalog.text IS NULL OR owner_id" PG_EQUALS "$8)",
 		    EXPIRY_STORED(""));
 		q.params[q.param_count++] = PG_TEXT(d->expires_at);
+		q.params[q.param_count++] = PG_TEXT(s->owner);
 	}
 	flow_defer(f, document_describe_clear, s);
 	return pool_read(f, s->lease, &q, &s->result);
@@ -74,8 +77,8 @@ document_describe_read(struct flow *f)
 }
 
 enum flow_rc
-store_describe(struct flow *f, struct pool_lease *lease, int schema_version, struct document *d,
-    bool *found)
+store_describe(struct flow *f, struct pool_lease *lease, int schema_version, const char *owner,
+    struct document *d, bool *found)
 {
 	struct document_describe *s = arena_alloc(f->arena, sizeof(*s));
 
@@ -84,6 +87,7 @@ store_describe(struct flow *f, struct pool_lease *lease, int schema_version, str
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's row");
 	s->lease = lease;
 	s->schema_version = schema_version;
+	s->owner = owner;
 	s->document = d;
 	s->found = found;
 	return flow_call(f, &s->flow, &document_describe_kind);

@@ -10,7 +10,7 @@
 
 /* created_at is that of these bytes: a replaced document is as new as one stored for the first
  * time. */
-#define PUT_DOCUMENT(columns, values, changes, returned) \
+#define PUT_DOCUMENT(columns, values, changes, condition, returned) \
 	"INSERT INTO public.document AS row (id, title, file_name, mime_type, metadata," \
 	" sha256, bytes, pages, chunks" columns \
 	") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9" values \
@@ -18,16 +18,17 @@
 	" file_name = excluded.file_name, mime_type = excluded.mime_type," \
 	" metadata = excluded.metadata, sha256 = excluded.sha256," \
 	" bytes = excluded.bytes, pages = excluded.pages," \
-	" chunks = excluded.chunks, created_at = " PG_NOW changes \
+	" chunks = excluded.chunks, created_at = " PG_NOW changes condition \
 	" RETURNING " PG_RFC3339("created_at") returned
 
-static const char put_plainly[] = PUT_DOCUMENT("", "", "", "");
+static const char put_plainly[] = PUT_DOCUMENT("", "", "", "", "");
 
-/* Whoever replaces a document does not take it from whose it is. */
+/* Whoever replaces a document does not take it from whose it is. $12: whose alone it may be. */
 static const char put_with_owner[] =
     PUT_DOCUMENT(", owner_id, expires_at", ", " OWNER_GIVEN("$10") ", " EXPIRY_GIVEN("$11"),
 	", owner_id = coalesce(row.owner_id, excluded.owner_id),"
 	" expires_at = " EXPIRY_GIVEN_OR_KEPT("$11", "row."),
+	" WHERE $12::pg_catalog.text IS NULL OR row.owner_id" PG_EQUALS "$12",
 	", " OWNER_STORED("") ", " EXPIRY_STORED(""));
 
 /* Those of an attempt ($2) become a document's ($1). */

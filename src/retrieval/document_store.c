@@ -145,6 +145,7 @@ store_put(struct flow *f)
 		q.sql = put_with_owner;
 		q.params[q.param_count++] = PG_TEXT(d->owner);
 		q.params[q.param_count++] = PG_TEXT(d->expires_at);
+		q.params[q.param_count++] = PG_TEXT(s->chunks.in_place_of);
 	}
 	return store_run(f, &q, &s->result);
 }
@@ -171,6 +172,16 @@ store_read_put(struct document_store *s)
 		d->stored_expires_at = arena_strdup(s->flow.arena, pg_text(&s->result, 0, 2));
 }
 
+/* It has come under that id since somebody looked. */
+static enum flow_rc
+store_is_anothers(struct flow *f)
+{
+	const struct document_terms terms = { .admission = DOCUMENT_ANOTHERS };
+
+	document_terms_refuse(&terms, &document_store_of(f)->why);
+	return flow_goto(f, store_rollback);
+}
+
 /* The old chunks go. */
 static enum flow_rc
 store_clear(struct flow *f)
@@ -184,6 +195,8 @@ store_clear(struct flow *f)
 
 	if (!store_succeeded(s))
 		return store_failure(f);
+	if (pg_rows(&s->result) == 0)
+		return store_is_anothers(f);
 	store_read_put(s);
 	if (store_has_tail(s))
 		q.sql = "WITH gone AS (DELETE FROM public.chunk WHERE document_id" PG_EQUALS
@@ -201,21 +214,6 @@ chunks_are_tail(const struct document_store *s)
 	    strtoull(pg_text(&s->result, 0, 0), NULL, 10) == 0;
 }
 
-/* Of the vectors, as one of them says; NULL: it is not known. */
-static const char *
-store_is_normalized(const struct document_store *s)
-{
-	const struct chunk_rows *rows = s->chunks.rows;
-	const bool *known = s->chunks.is_normalized;
-	bool is = known != NULL && *known;
-
-	if (rows != NULL && rows->count > 0)
-		is = vectors_are_normalized(&rows->rows[0].vector, 1, rows->dimensions);
-	else if (known == NULL)
-		return NULL;
-	return is ? "true" : "false";
-}
-
 /* The model is noted with the first vectors. */
 static enum flow_rc
 store_note_model(struct document_store *s)
@@ -224,7 +222,7 @@ store_note_model(struct document_store *s)
 	const struct pg_query q = {
 		.sql = NOTE_MODEL,
 		.params = { PG_TEXT(model->name), PG_TEXT(s->numbers[0]),
-		    PG_TEXT(store_is_normalized(s)) },
+		    PG_TEXT(chunks_normalized(&s->chunks)) },
 		.param_count = 3,
 	};
 

@@ -42,6 +42,14 @@
 	" JOIN public.chunk c ON c.id" PG_EQUALS "r.id) b" JOIN_LIVING
 /* clang-format on */
 
+static enum text_scope
+scope_of(const struct search_request *r, bool some)
+{
+	if (!some)
+		return TEXT_OF_ALL;
+	return r->own_only ? TEXT_OF_SOME_ALONE : TEXT_OF_SOME;
+}
+
 void
 hybrid_text_write(struct buf *b, enum vector_way way, const struct search_request *r)
 {
@@ -50,7 +58,7 @@ hybrid_text_write(struct buf *b, enum vector_way way, const struct search_reques
 	if (some)
 		vector_wanted_write(b, r, 3);
 	buf_puts(b, some ? ", " : "WITH ");
-	text_statement_tables(b, 1, some, text_has_places(r->schema_version));
+	text_statement_tables(b, 1, scope_of(r, some), text_has_places(r->schema_version));
 	buf_puts(b, " " HITS INDEX_NAME " FROM " BEST_OF("text_hit", "$2") IN_ORDER);
 }
 
@@ -88,7 +96,7 @@ hybrid_statement_write(struct buf *b, enum vector_way way, const struct vector_i
 	if (some)
 		vector_wanted_write(b, r, way == WAY_EXACT_SOME ? 6 : 5);
 	hybrid_nearest_write(b, way, index, r);
-	text_statement_tables(b, 3, some, text_has_places(r->schema_version));
+	text_statement_tables(b, 3, scope_of(r, some), text_has_places(r->schema_version));
 	buf_printf(b, WORDS_SHARES, r->text_weight);
 	buf_printf(b, FUSED, 100 - r->text_weight);
 	buf_puts(b, " " HITS INDEX_NAME);

@@ -40,6 +40,13 @@ kind_of(const struct search_request *r)
 	return text_has_places(r->schema_version) ? "hybrid" : "hybrid3";
 }
 
+/* Two statements: a score of the user's own says nothing of others' words. */
+static int
+of_owner(const struct search_request *r)
+{
+	return r->own_only ? 2 : r->owner != NULL;
+}
+
 /* An application has a few shapes, which come again and again, and each saves half a millisecond of
  * planning; one that differs each time would only fill the connection. So a shape gets a name when
  * it comes twice in a row, and only some do. */
@@ -52,7 +59,7 @@ filtered_name(const struct search_request *r, const struct pg_conn *c, struct se
 	if (!shape_digest(r->filter, shape))
 		return;
 	snprintf(out, PG_PREPARED_NAME_MAX + 1, "%s_some_%d%d_%u_%s", kind_of(r),
-	    r->document_count > 0, r->owner != NULL, n->generation, shape);
+	    r->document_count > 0, of_owner(r), n->generation, shape);
 	if (pg_is_prepared(c, out))
 		return;
 	if (strcmp(n->shape, shape) != 0 || n->filters == FILTERS_MAX || !pg_may_prepare(c))
@@ -81,5 +88,5 @@ search_name(enum vector_way way, const struct search_request *r, const struct pg
 		filtered_name(r, c, n, out);
 	else if (way == WAY_EXACT_SOME)
 		snprintf(out, size, "%s_some_%d%d_%u", kind_of(r), r->document_count > 0,
-		    r->owner != NULL, n->generation);
+		    of_owner(r), n->generation);
 }

@@ -48,11 +48,23 @@
 	"   ORDER BY id LIMIT " SEGMENTS_MAX ") s) h" \
 	" CROSS JOIN (SELECT pg_catalog.max(id) AS last FROM public.text_segment) e)"
 
+/* The same of the documents that are wanted: counted, not guessed. */
+#define TEXT_SIZE_OF_PART \
+	", text_size AS MATERIALIZED (SELECT first, last, chunks," \
+	"  greatest(words, 1)" OVER "chunks AS length" \
+	" FROM (SELECT pg_catalog.sum(chunks)" DOUBLE " AS chunks," \
+	"  pg_catalog.sum(length)" DOUBLE " AS words," \
+	"  pg_catalog.min(id) AS first, pg_catalog.max(id) AS last FROM text_part) h)"
+
 /* In each language that there is: which one a question is in nobody knows. */
-#define TEXT_WORD \
+#define TEXT_LANGUAGES "public.text_language"
+#define TEXT_LANGUAGES_OF_PART \
+	"(SELECT DISTINCT d.text_language AS name FROM wanted w" \
+	"  JOIN public.document d ON d.id" PG_EQUALS "w.id WHERE d.text_language IS NOT NULL)"
+#define TEXT_WORD(languages) \
 	", text_spoken AS MATERIALIZED (SELECT l.name AS language," \
 	"  u.lexeme COLLATE pg_catalog.\"C\" AS lexeme, u.positions[1] AS place" \
-	" FROM public.text_language l" \
+	" FROM " languages " l" \
 	" CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.to_tsvector(" \
 	"  ('pg_catalog.' OPERATOR(pg_catalog.||) l.name)::pg_catalog.regconfig," \
 	"  $%u::pg_catalog.text)) u)" \
@@ -65,7 +77,7 @@
 #define IS_SEEN(row) \
 	" AND NOT (" row ".segment" PG_EQUALS "ANY (SELECT segment FROM text_hidden))"
 
-#define TEXT_COUNT(seen) \
+#define TEXT_COUNT(rows) \
 	", text_count AS MATERIALIZED (SELECT w.lexeme," \
 	"  c.chunks" PG_TIMES "CASE WHEN c.segments" PG_BELOW ROWS_MAX " THEN 1" \
 	"   ELSE " STRETCH("s.first", "c.last", "s.last") " END AS chunks" \
@@ -73,9 +85,10 @@
 	" CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS segments," \
 	"  coalesce(pg_catalog.sum(chunks), 0)" DOUBLE " AS chunks," \
 	"  pg_catalog.max(segment) AS last" \
-	"  FROM (SELECT chunks, segment FROM public.text_posting p" \
-	"   WHERE p.lexeme" PG_EQUALS "w.lexeme" seen \
-	"   ORDER BY segment LIMIT " ROWS_MAX ") r) c)"
+	"  FROM (" rows ") r) c)"
+#define COUNTED(where) \
+	"SELECT chunks, segment FROM public.text_posting p" \
+	" WHERE p.lexeme" PG_EQUALS "w.lexeme" where " ORDER BY segment LIMIT " ROWS_MAX
 
 /* The rarer a word is, the more it counts (idf), and never less than nothing. */
 #define TEXT_WEIGHT(limit) \
@@ -151,7 +164,7 @@
 /* ---- among some documents ---- */
 
 #define TEXT_PART \
-	", text_part AS MATERIALIZED (SELECT s.id, s.chunks FROM wanted w" \
+	"text_part AS MATERIALIZED (SELECT s.id, s.chunks, s.length FROM wanted w" \
 	" JOIN public.text_segment s ON s.document_id" PG_EQUALS "w.id)" \
 	", text_scope AS MATERIALIZED (SELECT" \
 	"  pg_catalog.count(*)" PG_AT_MOST FEW_SEGMENTS \
@@ -162,27 +175,46 @@
 	"(SELECT " POSTINGS PG_TIMES "least(" WIDER_MAX ", greatest(1, in_all" OVER "chunks))" \
 	" FROM text_scope)"
 #define IS_FEW "(SELECT is_few FROM text_scope)"
+#define IN_FEW(segment) \
+	" AND " IS_FEW " AND " segment PG_EQUALS "ANY (ARRAY(SELECT id FROM text_part))"
+#define IN_MANY(segment) \
+	" AND NOT " IS_FEW " AND " segment PG_EQUALS "ANY (SELECT id FROM text_part)"
 #define READ_OF_SOME \
-	"(" READ_OF_WORD(" AND " IS_FEW " AND t.segment" PG_EQUALS \
-	    "ANY (ARRAY(SELECT id FROM text_part))") ") UNION ALL (" \
-	READ_OF_WORD(" AND NOT " IS_FEW " AND t.segment" PG_EQUALS \
-	    "ANY (SELECT id FROM text_part)") ")"
+	"(" READ_OF_WORD(IN_FEW("t.segment")) ") UNION ALL (" \
+	READ_OF_WORD(IN_MANY("t.segment")) ")"
+#define COUNTED_OF_SOME \
+	"(" COUNTED(IN_FEW("p.segment")) ") UNION ALL (" COUNTED(IN_MANY("p.segment")) ")"
 /* clang-format on */
 
-static const char *const count_of_all = TEXT_COUNT("");
-static const char *const count_of_seen = TEXT_HIDDEN TEXT_COUNT(IS_SEEN("p"));
+static const char *const count_of_all = TEXT_COUNT(COUNTED(""));
+static const char *const count_of_seen = TEXT_HIDDEN TEXT_COUNT(COUNTED(IS_SEEN("p")));
 static const char *const found_of_all = TEXT_FOUND(READ_OF_WORD(""), "w.is_rare", READ_MAX);
 static const char *const found_of_seen =
     TEXT_FOUND(READ_OF_WORD(IS_SEEN("t")), "w.is_rare", READ_MAX);
 
-bool
-text_statement_tables(struct buf *b, unsigned param, bool some, bool has_places)
+/* How many there are of which words: in all documents, or in the wanted ones alone. */
+static void
+put_counts(struct buf *b, unsigned param, enum text_scope scope, bool has_places)
 {
+	if (scope == TEXT_OF_SOME_ALONE) {
+		buf_puts(b, TEXT_PART TEXT_SIZE_OF_PART);
+		buf_printf(b, TEXT_WORD(TEXT_LANGUAGES_OF_PART), param);
+		buf_puts(b, TEXT_COUNT(COUNTED_OF_SOME));
+		return;
+	}
 	buf_puts(b, TEXT_SIZE);
-	buf_printf(b, TEXT_WORD, param);
+	buf_printf(b, TEXT_WORD(TEXT_LANGUAGES), param);
 	buf_puts(b, has_places ? count_of_seen : count_of_all);
-	if (some) {
-		buf_puts(b, TEXT_PART TEXT_WEIGHT(LIMIT_WIDER));
+	if (scope == TEXT_OF_SOME)
+		buf_puts(b, ", " TEXT_PART);
+}
+
+bool
+text_statement_tables(struct buf *b, unsigned param, enum text_scope scope, bool has_places)
+{
+	put_counts(b, param, scope, has_places);
+	if (scope != TEXT_OF_ALL) {
+		buf_puts(b, TEXT_WEIGHT(LIMIT_WIDER));
 		buf_puts(b, TEXT_FOUND(READ_OF_SOME, "w.is_rare OR " IS_FEW, READ_OF_FEW));
 		buf_puts(b, TEXT_MORE(" AND NOT " IS_FEW));
 	} else {

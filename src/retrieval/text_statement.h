@@ -26,10 +26,15 @@
  * Appends tables of a WITH clause, without a comma behind the last: text_hit (id, score), the best
  * chunks, TEXT_HITS at most; a score is a part of what a chunk of nothing but the question's words
  * would have: 0 to 1; $2 of them are enough. param: the number of the parameter that is the
- * question. some: the documents that count are the table wanted (id), which stands before.
+ * question. Of some: the documents that count are the table wanted (id), which stands before.
  * has_places: from RETRIEVAL_SCHEMA_PLACES on.
  */
 #define TEXT_HITS 100
-bool text_statement_tables(struct buf *, unsigned param, bool some, bool has_places);
+enum text_scope {
+	TEXT_OF_ALL,
+	TEXT_OF_SOME,	    /* of which the rest says how rare a word is */
+	TEXT_OF_SOME_ALONE, /* the rest is not looked at: no score says what is in it */
+};
+bool text_statement_tables(struct buf *, unsigned param, enum text_scope, bool has_places);
 
 #endif

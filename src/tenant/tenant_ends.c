@@ -105,9 +105,9 @@ tenant_is_heard(const struct tenants *ts)
 }
 
 uint64_t
-tenant_cache_ttl_us(const struct tenants *ts)
+tenant_unheard_us(const struct tenants *ts)
 {
-	return ts->conf->cache_ttl_us;
+	return ts->conf->cache_ttl_us + (ts->redis != NULL ? ts->conf->redis_ttl_us : 0);
 }
 
 /* ---- the watch ---- */

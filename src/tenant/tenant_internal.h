@@ -53,6 +53,7 @@ struct tenants {
 	struct map *wishes;	     /* owned: tenant id -> wish_handle, each frees itself */
 	struct neon_keys neon_keys;
 	struct drop_channel drops;   /* to the other replicas */
+	unsigned retractions;	     /* under way */
 	uint64_t queue_seen_us; /* monotonic: when Redis last told the queue's state; 0: never */
 };
 
@@ -64,6 +65,12 @@ void tenants_publish(struct tenants *, const struct tenant_record *);
 void tenants_forget_pool(struct tenants *, const char *id);
 /* Takes the record out of Redis, and for a while keeps an older one from being put there. */
 void tenants_unpublish(struct tenants *, const char *id);
+/* The same, as redis_command(). */
+enum flow_rc tenants_unpublish_wait(struct flow *, struct tenants *, const char *id,
+    struct redis_reply *) __attribute__((warn_unused_result));
+/* Behind the caller, who has done that and told the other replicas to forget it: sees to it that
+ * Redis has both. */
+void tenant_retract(struct tenants *, const char *id);
 /* "neon" or "postgres": the column public.tenants.provider. Static. */
 const char *tenants_provider_name(const struct tenants *);
 /* How to connect to it: TLS as the configuration says now, whatever was so when it was made. */

@@ -16,18 +16,31 @@
 #define MARK	"-"
 #define MARK_MS "20000"
 
+#define MARKING(key) \
+	{ \
+		SLICE_LIT("SET"), slice_str(key), SLICE_LIT(MARK), SLICE_LIT("PX"), \
+		    SLICE_LIT(MARK_MS) \
+	}
+#define MARKING_COUNT 5
+
 void
 tenants_unpublish(struct tenants *ts, const char *id)
 {
 	char key[RECORD_KEY_SIZE];
-	struct slice argv[] = { SLICE_LIT("SET"), { NULL, 0 }, SLICE_LIT(MARK), SLICE_LIT("PX"),
-		SLICE_LIT(MARK_MS) };
 
 	if (ts->redis == NULL)
 		return;
 	record_redis_key(key, ts->conf->environment, id, redis_is_cluster(ts->redis));
-	argv[1] = slice_str(key);
-	redis_send(ts->redis, argv, 5);
+	redis_send(ts->redis, (struct slice[])MARKING(key), MARKING_COUNT);
+}
+
+enum flow_rc
+tenants_unpublish_wait(struct flow *f, struct tenants *ts, const char *id, struct redis_reply *out)
+{
+	char key[RECORD_KEY_SIZE];
+
+	record_redis_key(key, ts->conf->environment, id, redis_is_cluster(ts->redis));
+	return redis_command(f, ts->redis, (struct slice[])MARKING(key), MARKING_COUNT, out);
 }
 
 void

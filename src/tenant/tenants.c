@@ -146,6 +146,7 @@ tenant_forget(struct tenants *ts, const char *id)
 	drop_channel_tell(&ts->drops, slice_str(mutated(MUTATION_DROP_CHANNEL, id)), DROP_FORGET);
 	tenant_uses_check_everywhere(ts, id);
 	/* Last: the id may be the record's own. */
+	tenant_retract(ts, id);
 	lookup_forget(ts->records, slice_str(mutated(MUTATION_TENANT_FORGET, id)));
 }
 

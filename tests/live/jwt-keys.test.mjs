@@ -111,6 +111,23 @@ test('a server of keys that is away, hangs or sends rubbish: what is known stays
 	await fresh.program.stop();
 });
 
+test('a key that its issuer gives away, its private part with it, opens nothing, and the log says so', async () => {
+	const [given, kept] = [newKey('ES256'), newKey('ES256')];
+	given.jwk.d = given.privateKey.export({ format: 'jwk' }).d;
+	const server = await TokenIssuer.start('https://given.example', [given, kept]);
+	const careless = await stack.tenantgate({ rate_limit_requests_per_minute: 0,
+		auth_failures_per_minute: 0, 'issuer careless': { issuer: server.iss, jwks_url: server.url,
+			audience: 'us', tenant_prefix: 'careless.' } });
+	const send = async (key) => (await new Client(careless.url, { authorization:
+		`Bearer ${server.token({ aud: 'us', sub: 'ann', org_id: 'x' }, { key })}` }).get('/documents')).status;
+	assert.deepEqual([await send(given), await send(kept)], [401, 200]);
+	const line = careless.lines().find((l) => l.event === 'auth.jwks_private');
+	assert.match(line.message, /issuer careless .* 1 are private/);
+	assert.ok(!careless.program.text().includes(given.jwk.d));
+	await careless.program.stop();
+	await server.close();
+});
+
 test('every algorithm of public keys, the slow ones among them', async () => {
 	const all = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512',
 		'EdDSA'];

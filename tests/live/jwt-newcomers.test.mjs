@@ -3,6 +3,7 @@
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Client } from './lib/client.mjs';
+import { until } from './lib/process.mjs';
 import { Stack } from './lib/stack.mjs';
 import { TokenIssuer } from './lib/token-issuer.mjs';
 
@@ -63,6 +64,27 @@ test('requests of one newcomer that come together count once', async () => {
 	const line = alone.lines().find((l) => l.event === 'access' && l.tenant === 'three.page');
 	assert.deepEqual([line.user, line.issuer, line.key], ['page', 'three', undefined]);
 	await alone.program.stop();
+});
+
+test('who waits for another request of his own tenant is woken by it, and looks for nothing meanwhile', async () => {
+	const slow = await stack.tenantgateWithAdmin({ rate_limit_requests_per_minute: 0, workers: 1,
+		'issuer four': { issuer: one.iss, jwks_url: one.url, audience: 'us', tenant_claim: 'sub', tenant_prefix: 'four.' } });
+	await store(slow, one, 'knows-the-keys');
+	const lock = 'lock table users in exclusive mode';
+	const holder = stack.program('holder', 'psql', ['-X', '-q', '-d', stack.pg.url('catalog'), '-c',
+		`begin; ${lock}; select pg_sleep(100000)`]);
+	await until('it is locked', async () => (await stack.sql(
+		"select 1 from pg_locks where mode = 'ExclusiveLock' and relation = 'users'::regclass", 'catalog')).length);
+	const crowd = Promise.all(Array.from({ length: 5 }, () => store(slow, one, 'crowd')));
+	await until('four wait, as they have for a while', async () => {
+		const { steps } = (await slow.admin.get('/admin/flows')).json;
+		const at = steps.find((s) => s.kind === 'first_contact' && s.step === 'turn');
+		return at?.count === 4 && at.longestStepSeconds > 0.2;
+	});
+	await stack.sql(`select pg_terminate_backend(pid) from pg_stat_activity where query like 'begin; ${lock}%'`);
+	await holder.exit;
+	assert.deepEqual((await crowd).map((a) => a.status), Array(5).fill(201));
+	await slow.program.stop();
 });
 
 test('a crowd of tokens at once begins no more than the rate', async () => {

@@ -129,6 +129,9 @@ test('Neon Auth: EdDSA, and Ed25519, its other name', async () => {
 	assert.deepEqual(await person('neon.6f1c4a2e-3f5b-4b1a-9a35-0c2b2b6f2d11'),
 		['Bob', 'bob@example.com', 'https://example.com/b.png']);
 	assert.equal(await status(neon.token(neonClaims(), { header: { alg: 'Ed25519' } })), 200);
+	assert.equal((await bearer(neon.token({ ...neonClaims('eve'), emailVerified: false })).ingestText('A text.'))
+		.status, 201);
+	assert.deepEqual(await person('neon.eve'), ['Bob', '', 'https://example.com/b.png']);
 });
 
 test('Supabase: a shared secret, claims inside user_metadata', async () => {

@@ -12,7 +12,8 @@
  *	statement_print take			what makes those count
  *	statement_print sketch BOUND		what makes sketches of the tail, of 1,536 numbers
  *	statement_print forget			what takes away what an attempt has staged
- *	statement_print WAY DIMENSIONS INDEX BOUND [hybrid] [before] [places] [ids] [owner] [FILTER]
+ *	statement_print WAY DIMENSIONS INDEX BOUND [hybrid] [before] [places] [ids] [owner] [own]
+ *		[FILTER]
  *
  * WAY: of enum vector_way, as a number. before: of RETRIEVAL_SCHEMA_TAIL;
  * places: of RETRIEVAL_SCHEMA_PLACES. FILTER: JSON.
@@ -104,6 +105,8 @@ statement_print(int argc, char **argv)
 			request.schema_version = RETRIEVAL_SCHEMA_PLACES;
 		} else if (strcmp(argv[i], "owner") == 0) {
 			request.owner = "a";
+		} else if (strcmp(argv[i], "own") == 0) {
+			request.own_only = true;
 		} else {
 			request.filter = filter_of(argv[i], arena);
 		}

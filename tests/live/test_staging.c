@@ -48,7 +48,8 @@ stage_find(struct flow *f)
 {
 	struct stage_op *a = stage_op_of(f);
 
-	return chunks_find(f, &bare, a->hashes, a->hash_count, a->dimensions, a->found, &a->block);
+	return chunks_find(f, &bare, a->hashes, a->hash_count, a->dimensions, NULL, a->found,
+	    &a->block);
 }
 
 static void

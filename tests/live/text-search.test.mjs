@@ -348,8 +348,11 @@ for (const size of (process.env.TG_PLAN_SIZES ?? '40 2600 13500').split(' ').map
 		const forms = {
 			words: [statement(way.text), `${question}, 10`],
 			'words of some': [statement(way.textSome, 'ids'), `${question}, 10, array['d1','d2']`],
+			'words of own': [statement(way.textSome, 'ids', 'own'), `${question}, 10, array['d1','d2']`],
 			both: [statement(way.exact, 'hybrid'), `'[1,0,0,0]', 40, ${question}, 10`],
 			'both of some': [statement(way.exactSome, 'hybrid', 'ids'),
+				`'[1,0,0,0]', 40, ${question}, 10, 10000, array['d1','d2']`],
+			'both of own': [statement(way.exactSome, 'hybrid', 'ids', 'own'),
 				`'[1,0,0,0]', 40, ${question}, 10, 10000, array['d1','d2']`],
 		};
 		if (size > 2500)

@@ -33,7 +33,7 @@ after(() => stack.stop());
 
 async function token(user) {
 	const made = await app.post('/tokens', { user, scopes: ['own', 'ingest', 'chat', 'search', 'documents',
-		'sql', 'v1', 'mcp'] });
+		'v1', 'mcp'] });
 	ok(made, 201);
 	assert.ok(made.json.scopes.includes('own'));
 	return new Client(gate.url, { authorization: `Bearer ${made.json.token}` });

@@ -8,6 +8,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { Client } from './lib/client.mjs';
+import { Proxy } from './lib/proxy.mjs';
 import { programs, Stack } from './lib/stack.mjs';
 import { until } from './lib/process.mjs';
 
@@ -15,7 +16,7 @@ const run = promisify(execFile);
 const stack = new Stack('tokens');
 const settings = { workers: 2, rate_limit_requests_per_minute: 0, auth_failures_per_minute: 0,
 	tenant_cache_ttl: '1h' };
-let gate, replica, app;
+let gate, replica, app, proxy;
 
 before(async () => {
 	await stack.surroundings({ neon: false });
@@ -26,7 +27,10 @@ before(async () => {
 	for (const id of ['acme', 'other'])
 		ok(await (await gate.tenant(id)).ingestText('A zebra.', { documentId: 'd' }), 201);
 });
-after(() => stack.stop());
+after(async () => {
+	proxy?.close();
+	await stack.stop();
+});
 
 const ok = (answer, status = 200) => assert.equal(answer.status, status, answer.body);
 const as = (token, headers = {}, at = gate) => new Client(at.url, { authorization: `Bearer ${token}`,
@@ -103,6 +107,7 @@ test('never more than the key that asks has, and never without end', async () =>
 		[limited, { scopes: ['chat', 'sql'] }, 403, 'insufficient_scope'],
 		[app, { scopes: ['own'] }, 400, 'invalid_field'],
 		[app, { scopes: ['own', 'chat'], user: null }, 400, 'invalid_field'],
+		[app, { scopes: ['own', 'sql'], user: 'mia' }, 400, 'invalid_field'],
 		[app, { scopes: [] }, 400, 'invalid_field'],
 		[app, { scopes: ['everything'] }, 400, 'invalid_field'],
 		[app, { scopes: 'chat' }, 400, 'invalid_field'],
@@ -181,7 +186,7 @@ test('its last second is over to the second; another environment\'s is nobody\'s
 	ok(await list(signed({ ...values, exp: now + 3600 }, stack.sealKey)));
 	await refusedFor(signed({ ...values, env: 'prod' }, stack.sealKey), 'the token is of another environment');
 	for (const wrong of [{ v: 2 }, { exp: undefined }, { tenant: '' }, { tenant: 'a b' }, { gen: 0 },
-		{ own: true, user: '' }])
+		{ own: true, user: '' }, { own: true, user: 'mia', scopes: 'sql,documents' }])
 		await refused(signed({ ...values, ...wrong }, stack.sealKey), JSON.stringify(wrong));
 });
 
@@ -283,6 +288,39 @@ test('without Redis a revocation is heard of as soon as records are read anew', 
 	await refused(token, 'revoked', here);
 	await until('its time is over', async () => (await list(token, {}, there)).status === 401);
 	ok(await list((await make({}, await here.tenant('other'))).token, {}, there));
+	await here.program.stop();
+	await there.program.stop();
+});
+
+test('a replica that has lost Redis takes back what the others have from there once it is back', async () => {
+	proxy = await new Proxy(Number(new URL(stack.cache.url).port)).listen();
+	const quick = { ...settings, tenant_cache_ttl: '1s', tenant_redis_ttl: '10m' };
+	const here = await stack.tenantgateWithAdmin({ ...quick, redis_url: `redis://127.0.0.1:${proxy.port}`,
+		redis_timeout: '300ms' });
+	here.serviceKey = await gate.service();
+	await here.admin.ask('DELETE', '/admin/tenants/other/tokens');
+	const { token } = await make({}, await here.tenant('other'));
+	const redis = async (...words) => (await run('redis-cli', ['-p', new URL(stack.cache.url).port, ...words]))
+		.stdout.trim();
+	const [key] = (await redis('keys', 'tg:tenant:*:other')).split('\n');
+	await redis('del', key);	// the mark of a change, over which nothing is put
+	const first = await stack.tenantgate(quick);
+	ok(await list(token, {}, first));
+	await until('the record is in Redis', async () => /^tgs1/.test(await redis('get', key)));
+	await first.program.stop();
+	proxy.hold();
+	proxy.cut();
+	await until('Redis is away', async () => (await here.anonymous.get('/readyz')).json.degraded.includes('redis'));
+	const done = await here.admin.ask('DELETE', '/admin/tenants/other/tokens');
+	assert.deepEqual([done.status, done.json.effective], [200, 'within 601s']);
+	await refused(token, 'revoked', here);
+	const there = await stack.tenantgate(quick);	// knows what Redis has
+	there.serviceKey = here.serviceKey;
+	ok(await list(token, {}, there));
+	proxy.pass();
+	await until('it is told', async () => (await list(token, {}, there)).status === 401);
+	for (const at of [here, there])
+		ok(await list((await make({}, await here.tenant('other'))).token, {}, at));
 	await here.program.stop();
 	await there.program.stop();
 });

@@ -34,7 +34,7 @@ redis_command(struct flow *f, struct redis *r, const struct slice *argv, unsigne
     struct redis_reply *out)
 {
 	if (argc == 1 && slice_is(argv[0], "PING")) {
-		out->status = r->status;
+		out->status = r->status == REDIS_NIL ? REDIS_OK : r->status;
 		return FLOW_NEXT;
 	}
 	if (slice_is(argv[0], "SET")) {

@@ -7,6 +7,8 @@
 #ifndef TESTS_ISSUER_TOKEN_H
 #define TESTS_ISSUER_TOKEN_H
 
+#include "tenantgate/auth/issuer.h"
+
 /* clang-format off */
 #define KEYS \
 	"{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\"," \
@@ -27,5 +29,26 @@
 	"dXIifQ.mlDxg-eLF_SQJW-PFPel8Wx4iQXGf0lu9pz8RpEEctxJPm7oI7shfW1IAgY8SAcAayX-2" \
 	"IPQpow9xknwZHv0BA"
 /* clang-format on */
+
+static const struct issuer_conf issuer_one = { .name = "one",
+	.issuer = "https://one.example",
+	.audience = "us",
+	.authorized_parties = "",
+	.jwks_url = "https://one.example/jwks",
+	.secret = "",
+	.algorithms = "",
+	.token_type = "",
+	.tenant_claim = "org_id",
+	.user_claim = "sub",
+	.name_claim = "",
+	.email_claim = "",
+	.avatar_claim = "",
+	.tenant_prefix = "",
+	.user_prefix = "",
+	.scopes = "own, chat",
+	.jwks_refresh_us = 600 * 1000000ull,
+	.jwks_cooldown_us = 30 * 1000000ull,
+	.jwks_stale_us = 86400 * 1000000ull,
+	.jwks_timeout_us = 1000000ull };
 
 #endif

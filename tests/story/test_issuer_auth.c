@@ -44,10 +44,10 @@ static struct issuer_auth *auths[2];
 static struct issuers *issuers;
 static struct token_flow checks[CHECKS];
 static struct issuer_conf conf;
+static struct arena *next_arena; /* of the next flow; NULL: none */
 
 static flow_step_fn token_flow_check;
 static flow_end_fn token_flow_end;
-
 static const struct flow_step token_flow_steps[] = { { "check", token_flow_check },
 	{ NULL, NULL } };
 static const struct flow_kind token_flow_kind = { "token_flow", token_flow_steps, token_flow_end,
@@ -119,7 +119,7 @@ token_begin(unsigned n, unsigned worker, const char *token)
 	memset(&checks[n], 0, sizeof(checks[n]));
 	checks[n].auth = auths[worker];
 	checks[n].token = token;
-	flow_start(&checks[n].flow, &token_flow_kind, workers[worker], NULL);
+	flow_start(&checks[n].flow, &token_flow_kind, workers[worker], next_arena);
 	worker_turn(workers[worker], 0);
 	worker_turn(workers[worker], 0);
 }
@@ -157,26 +157,7 @@ static int
 issuer_auth_set_up(void **state)
 {
 	(void)state;
-	conf = (struct issuer_conf){ .name = "one",
-		.issuer = "https://one.example",
-		.audience = "us",
-		.authorized_parties = "",
-		.jwks_url = "https://one.example/jwks",
-		.secret = "",
-		.algorithms = "",
-		.token_type = "",
-		.tenant_claim = "org_id",
-		.user_claim = "sub",
-		.name_claim = "",
-		.email_claim = "",
-		.avatar_claim = "",
-		.tenant_prefix = "",
-		.user_prefix = "",
-		.scopes = "own, chat",
-		.jwks_refresh_us = 600 * SECOND,
-		.jwks_cooldown_us = 30 * SECOND,
-		.jwks_stale_us = 86400 * SECOND,
-		.jwks_timeout_us = SECOND };
+	conf = issuer_one;
 	clock_test_freeze(true);
 	memset(&keys_web, 0, sizeof(keys_web));
 	keys_web.status = 200;
@@ -350,6 +331,20 @@ who_leaves_takes_nothing_with_him(void **state)
 	assert_kept_out(2, "no section");
 }
 
+/* Else a newcomer would pass by the rate, which is in it. The second finds the keys there. */
+static void
+without_memory_for_its_profile_nobody_is_let_in(void **state)
+{
+	(void)state;
+	next_arena = arena_new(sizeof(struct caller_profile) / 2);
+	for (unsigned n = 0; n < 2; n++) {
+		token_begin(n, 0, GOOD_TOKEN);
+		assert_int_equal(checks[n].err.code, ERR_OVERLOADED);
+	}
+	arena_free(next_arena);
+	next_arena = NULL;
+}
+
 /* A fetch that a shutdown ends gives its turn back; the tear-down aborts it. */
 static void
 a_shutdown_ends_a_fetch(void **state)
@@ -381,6 +376,7 @@ main(void)
 		STORY(keys_that_are_old_are_waited_for_and_kept_while_that_fails),
 		STORY(what_a_fetch_leaves_out_is_gone),
 		STORY(who_leaves_takes_nothing_with_him),
+		STORY(without_memory_for_its_profile_nobody_is_let_in),
 		STORY(a_shutdown_ends_a_fetch),
 	};
 

@@ -189,6 +189,23 @@ what_we_forget_is_published(void **state)
 	assert_int_equal(fake_catalog_asked(), 2);
 }
 
+/* Redis may take nothing for a while (a copy, a full one), and have what it had. */
+static void
+what_we_forget_is_marked_and_told_until_redis_takes_it(void **state)
+{
+	struct tenants_fixture *w = *state;
+
+	w->redis.refuses = true;
+	tenant_forget(w->tenants, "acme");
+	while (w->redis.marks < 3)
+		worker_turn(w->worker, 20);
+	assert_int_equal(w->redis.publishes, 1);
+	w->redis.refuses = false;
+	turn_until_idle(w->worker);
+	assert_true(w->redis.marks >= 4);
+	assert_int_equal(w->redis.publishes, 2);
+}
+
 /* Its database does not answer: whether its row has changed only the catalog can say. */
 static void
 a_doubted_record_is_read_anew_and_stays_while_the_catalog_is_away(void **state)
@@ -252,6 +269,7 @@ main(void)
 		CASE(others_publish_what_to_forget),
 		CASE(what_changes_during_a_lookup_is_not_kept_from_it),
 		CASE(what_we_forget_is_published),
+		CASE(what_we_forget_is_marked_and_told_until_redis_takes_it),
 		CASE(a_doubted_record_is_read_anew_and_stays_while_the_catalog_is_away),
 		CASE(a_lookup_may_be_cut_off_at_every_turn),
 	};

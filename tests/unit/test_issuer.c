@@ -54,6 +54,8 @@ settings_are_judged(void **state)
 	CHECK(url, c.scopes = "everything", "scopes");
 	CHECK(url, c.scopes = "own", "scopes");
 	CHECK(url, c.scopes = "chat own", "");
+	CHECK(url, c.scopes = "own sql", "scopes");
+	CHECK(url, c.scopes = "chat sql", "");
 	CHECK(url, c.jwks_stale_us = 1, "jwks_stale_ttl");
 #undef CHECK
 }

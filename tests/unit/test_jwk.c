@@ -39,6 +39,8 @@
 	"kty\":\"OKP\""
 /* clang-format on */
 
+#define SMALL(x) "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"" x "\"}"
+
 static struct jwk_set *
 set_of(const char *keys, struct err *err)
 {
@@ -53,8 +55,8 @@ keys_are_read_or_passed_over(void **state)
 {
 	static const char *const good[] = { "{" RSA_2048 "}", "{" EC_256 "}", "{" EC_384 "}",
 		"{" EC_521 "}", "{" ED_25519 "}", "{" EC_256 ",\"use\":\"sig\"}",
-		"{" EC_256 ",\"key_ops\":[\"sign\",\"verify\"]}",
-		"{" EC_256 ",\"d\":\"AAAA\",\"x5c\":7}", "{" EC_256 ",\"alg\":\"ES256\"}" };
+		"{" EC_256 ",\"key_ops\":[\"sign\",\"verify\"]}", "{" EC_256 ",\"x5c\":7}",
+		"{" EC_256 ",\"alg\":\"ES256\"}" };
 	static const char *const bad[] = { "7", "{}", "{" RSA_1024 "}",
 		"{\"kty\":\"oct\",\"k\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}",
 		"{" RSA_2048 ",\"use\":\"enc\"}", "{" RSA_2048 ",\"use\":7}",
@@ -69,6 +71,21 @@ keys_are_read_or_passed_over(void **state)
 		"{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"AA\",\"y\":\"AA\"}",
 		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\"}",
 		"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AA\"}",
+		/* points of small order, two of them spelt anew: anybody signs for them */
+		SMALL("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+		SMALL("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA"),
+		SMALL("AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+		SMALL("JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU"),
+		SMALL("JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_IU"),
+		SMALL("xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o"),
+		SMALL("xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA_o"),
+		SMALL("7P_______________________________________38"),
+		SMALL("7f_______________________________________38"),
+		SMALL("7v_______________________________________38"),
+		/* with a part that only who signs should have */
+		"{" EC_256 ",\"d\":\"AAAA\"}", "{" ED_25519 ",\"d\":7}",
+		"{" RSA_2048 ",\"p\":\"AQ\"}", "{" RSA_2048 ",\"oth\":[]}",
+		"{" RSA_2048 ",\"k\":\"AAAA\"}",
 		"{\"kty\":\"OKP\",\"crv\":\"X25519\","
 		"\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\"}" };
 
@@ -117,6 +134,12 @@ a_set_is_what_of_it_can_be_used(void **state)
 	assert_non_null(set);
 	assert_int_equal(set->count, 1);
 	assert_int_equal(set->passed_over, 3);
+	assert_int_equal(set->given_away, 0);
+	refs_give(&set->refs);
+	set = set_of("{" EC_256 "},{" EC_384 ",\"d\":\"AA\"},{" ED_25519 ",\"d\":\"AA\"}", &err);
+	assert_non_null(set);
+	assert_int_equal(set->count, 1);
+	assert_int_equal(set->given_away, 2);
 	refs_give(&set->refs);
 	for (unsigned i = 0; i < JWKS_KEYS_MAX; i++)
 		memcpy(many + strlen(many), ",{}", 4);

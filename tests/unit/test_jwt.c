@@ -237,7 +237,9 @@ only_true_is_proved(void **state)
 	} cases[] = { { "", true }, { ",\"email_verified\":true", true },
 		{ ",\"email_verified\":\"true\"", true },
 		{ ",\"email_verified\":\"false\"", false }, { ",\"email_verified\":null", false },
-		{ ",\"email_verified\":0", false } };
+		{ ",\"email_verified\":0", false }, { ",\"emailVerified\":true", true },
+		{ ",\"emailVerified\":false", false },
+		{ ",\"email_verified\":true,\"emailVerified\":false", false } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

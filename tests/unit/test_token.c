@@ -187,7 +187,7 @@ the_longest_fits(void **state)
 	environment[100] = '\0';
 	memset(c.tenant, 't', TENANT_ID_MAX);
 	memset(c.user, 'u', USER_ID_MAX);
-	c.scopes = SCOPES_NAMED;
+	c.scopes = SCOPES_NAMED & ~SCOPE_BIT(SCOPE_SQL); /* which own is not for */
 	c.generation = c.expires_s = INT64_MAX;
 	text = signed_by(OLD, environment, &c);
 	assert_int_equal(judged_by(OLD, environment, text, 1000), TOKEN_GOOD);
@@ -238,6 +238,19 @@ an_order_has_no_more_than_who_asks(void **state)
 	assert_true(o.claims.has_own_only);
 }
 
+/* A statement of SQL reaches whatever is in the database. */
+static void
+own_and_sql_are_never_together(void **state)
+{
+	struct token_claims c = of_mia;
+
+	(void)state;
+	c.scopes |= SCOPE_BIT(SCOPE_SQL);
+	assert_int_equal(judged_by(OLD, "prod", signed_by(OLD, "prod", &c), 1000), TOKEN_FORGED);
+	c.has_own_only = false;
+	assert_int_equal(judged_by(OLD, "prod", signed_by(OLD, "prod", &c), 1000), TOKEN_GOOD);
+}
+
 static void
 an_order_is_refused_for_what_it_is(void **state)
 {
@@ -245,7 +258,7 @@ an_order_is_refused_for_what_it_is(void **state)
 		"{\"scopes\":[\"own\",\"own\"]}", "{\"scopes\":[7]}", "{\"ttl\":901}",
 		"{\"ttl\":0}", "{\"ttl\":\"9\"}", "{\"user\":\"\"}", "{\"user\":\"a b\"}",
 		"{\"user\":7}", "{\"tenant\":\"x\"}", "{\"scope\":[\"chat\"]}",
-		"{\"scopes\":[\"chat,own\"]}",
+		"{\"scopes\":[\"chat,own\"]}", "{\"scopes\":[\"own\",\"sql\"],\"user\":\"mia\"}",
 		"{\"scopes\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\"]}" };
 	struct token_order o;
 
@@ -291,6 +304,7 @@ main(void)
 		cmocka_unit_test(what_is_sealed_is_no_token),
 		cmocka_unit_test(the_longest_fits),
 		cmocka_unit_test(an_order_has_no_more_than_who_asks),
+		cmocka_unit_test(own_and_sql_are_never_together),
 		cmocka_unit_test(an_order_is_refused_for_what_it_is),
 		cmocka_unit_test(an_order_is_issued_to_the_second),
 	};

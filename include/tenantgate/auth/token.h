@@ -38,6 +38,9 @@ struct token_claims {
 	uint64_t	issued_s, expires_s;	/* since 1970; over in the second expires_s */
 };
 
+/* False: own and sql are together, of which one takes back what the other is for. */
+bool	token_scopes_agree(const struct token_claims *);
+
 /* One per process, for all its workers; does not change: any thread. The environment is
  * borrowed. */
 struct token_signer;

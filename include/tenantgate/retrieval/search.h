@@ -41,6 +41,7 @@ struct search_request {
 	unsigned document_count;	    /* 0: all that the others leave */
 	const struct search_filter *filter; /* NULL: none */
 	const char *owner;		    /* a user's id; NULL: anybody's */
+	bool own_only; /* with an owner: no score may say what others' documents have */
 	unsigned k;			    /* 1..SEARCH_K_MAX */
 	double min_score;		    /* those below are left out of the k; -1: none */
 	int schema_version;		    /* of the database, at least */

@@ -61,11 +61,13 @@ typedef void	store_progress_fn(void *arg, size_t chunks);
 
 /* Of n hashes (CHUNK_FIND_MAX at most; none is fine, and finds out whether the connection lives)
  * those that a chunk of the database has: found[i] becomes its vector, in the block *vectors, for
- * the caller to free(); the others stay NULL. The lease may be exchanged. Fails as pg_check() and
- * pool_read() do. */
+ * the caller to free(); the others stay NULL. owner: of that user's documents alone, for what the
+ * model is not asked for says that somebody has it; NULL: of all. Borrowed. The lease may be
+ * exchanged. Fails as pg_check() and pool_read() do. */
 #define CHUNK_FIND_MAX	2048
 enum flow_rc	chunks_find(struct flow *, struct pool_lease *, const uint8_t *const *hashes,
-		    size_t n, unsigned dimensions, const float **found, float **vectors)
+		    size_t n, unsigned dimensions, const char *owner, const float **found,
+		    float **vectors)
 		    __attribute__((warn_unused_result));
 
 /* Whose rows are staged; borrowed. */

@@ -69,9 +69,10 @@ bool		tenant_end_read(const struct pg_result *, struct tenant_end_view *);
 enum flow_rc	tenant_recreate(struct flow *, struct tenants *, const char *id,
 		    struct pg_result *out) __attribute__((warn_unused_result));
 
-/* Whether all replicas hear of an order at once; else within tenant_cache_ttl. */
+/* Whether all replicas hear of an order at once; else within that time: of their records and, where
+ * there is a Redis which we do not reach, and they may, of what it has. */
 bool		tenant_is_heard(const struct tenants *);
-uint64_t	tenant_cache_ttl_us(const struct tenants *);
+uint64_t	tenant_unheard_us(const struct tenants *);
 
 /* Looks for what is owed, now and every provision_lease, until the worker's flows are aborted. On
  * one worker of a process. */
