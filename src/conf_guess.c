@@ -59,9 +59,11 @@ conf_guess_start(struct conf_guess *g, struct slice text)
 void
 conf_guess_try(struct conf_guess *g, const char *name)
 {
+	size_t n = strlen(name), written = strlen(g->text);
 	unsigned d;
 
-	if (strlen(name) > WORD_MAX)
+	/* What one is longer by must be put in. */
+	if (n > WORD_MAX || (n > written ? n - written : written - n) >= g->distance)
 		return;
 	d = word_distance(g->text, name);
 	if (d < g->distance) {

@@ -7,6 +7,7 @@
 #include "conf_internal.h"
 
 #include <ctype.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,22 +88,29 @@ conf_key_at(const struct conf_section *s, unsigned i)
 unsigned
 conf_key_index(const struct conf_section *s, const struct conf_key *k)
 {
-	unsigned i = 0;
+	unsigned before = 0;
 
-	while (conf_key_at(s, i) != k)
-		i++;
-	return i;
+	for (const struct conf_key_table *t = s->tables; t->keys != NULL; t++) {
+		uintptr_t first = (uintptr_t)t->keys, key = (uintptr_t)k;
+
+		if (key >= first && key < (uintptr_t)(t->keys + *t->count))
+			return before + (unsigned)(k - t->keys);
+		before += *t->count;
+	}
+	abort(); /* it is none of this section */
 }
 
 /* -1: none of that name. */
 static int
 key_named(const struct conf_section *s, struct slice name)
 {
-	for (unsigned i = 0; i < conf_key_count(s); i++) {
-		const struct conf_key *k = conf_key_at(s, i);
+	unsigned before = 0;
 
-		if (k->type != CONF_GROUP && slice_is(name, k->name))
-			return (int)i;
+	for (const struct conf_key_table *t = s->tables; t->keys != NULL; t++) {
+		for (const struct conf_key *k = t->keys; k < t->keys + *t->count; k++)
+			if (k->type != CONF_GROUP && slice_is(name, k->name))
+				return (int)(before + (unsigned)(k - t->keys));
+		before += *t->count;
 	}
 	return -1;
 }

@@ -29,9 +29,8 @@ struct origin {
 };
 
 static struct origin
-origin_of(const struct conf_scope *s, const char *name)
+origin_of(const struct conf_scope *s, const struct conf_key *k)
 {
-	const struct conf_key *k = conf_key_find(s->section, slice_str(name));
 	unsigned i = conf_key_index(s->section, k);
 
 	return (struct origin){ s->seen[i], s->turn[i], s->by_environment[i] };
@@ -39,14 +38,14 @@ origin_of(const struct conf_scope *s, const char *name)
 
 /* A key's older name fills the same member: of both the one that is read later counts. */
 static struct origin
-origin_by_either_name(const struct conf_scope *s, const char *name)
+origin_by_either_name(const struct conf_scope *s, const struct conf_key *k)
 {
-	struct origin own = origin_of(s, name), older;
+	struct origin own = origin_of(s, k), older;
 
 	for (const struct conf_renamed *r = conf_renamed; r->older != NULL; r++) {
-		if (s->section != &conf_sections[0] || strcmp(r->name, name) != 0)
+		if (s->section != &conf_sections[0] || strcmp(r->name, k->name) != 0)
 			continue;
-		older = origin_of(s, r->older);
+		older = origin_of(s, conf_key_find(s->section, slice_str(r->older)));
 		if (own.turn < older.turn)
 			return older;
 	}
@@ -66,11 +65,12 @@ is_older_name(const char *name)
 static struct origin
 origin_find(const struct conf_reading *r, const struct conf_scope *s, const struct conf_key *k)
 {
-	struct origin own = origin_by_either_name(s, k->name);
+	struct origin own = origin_by_either_name(s, k);
 
 	if (own.place.file != NULL || k->default_text[0] != '=')
 		return own;
-	return origin_by_either_name(r->scopes, k->default_text + 1);
+	return origin_by_either_name(r->scopes,
+	    conf_key_find(&conf_sections[0], slice_str(k->default_text + 1)));
 }
 
 static void

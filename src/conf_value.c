@@ -15,6 +15,8 @@
 
 #include "tenantgate/wire/url.h"
 
+#define WORDS_SHOWN_MAX 800 /* bytes of the words that a key takes, in its error */
+
 struct unit {
 	const char *name;
 	uint64_t factor;
@@ -152,27 +154,37 @@ store_switch(struct conf_reading *r, const struct conf_place *at, void *base,
 	return true;
 }
 
+/* "local, open or closed". Lists of names (languages) are long: what a line has no room for is left
+ * out. */
+static void
+list_words(const struct conf_word *words, struct buf *out)
+{
+	for (const struct conf_word *w = words; w->word != NULL; w++)
+		buf_printf(out, "%s%s", w == words ? "" : (w[1].word == NULL ? " or " : ", "),
+		    w->word);
+}
+
 /* The member is an enum, an int, or a bool that has two words of its own (lazy, explicit). */
 static bool
 store_word(struct conf_reading *r, const struct conf_place *at, void *base,
     const struct conf_key *k, struct slice text)
 {
-	char all[256] = "";
-	size_t n = 0;
+	struct buf all;
 
 	for (const struct conf_word *w = k->words; w->word != NULL; w++) {
-		if (slice_is(text, w->word)) {
-			if (k->size == sizeof(bool))
-				*((bool *)((char *)base + k->offset)) = w->value != 0;
-			else
-				put_unsigned(base, k, (uint64_t)w->value);
-			return true;
-		}
-		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s",
-		    n == 0 ? "" : (w[1].word == NULL ? " or " : ", "), w->word);
-		assert(n < sizeof(all));
+		if (!slice_is(text, w->word))
+			continue;
+		if (k->size == sizeof(bool))
+			*((bool *)((char *)base + k->offset)) = w->value != 0;
+		else
+			put_unsigned(base, k, (uint64_t)w->value);
+		return true;
 	}
-	conf_error(r, at, "%s must be %s, not \"%.*s\".", k->name, all, SLICE_ARG(text));
+	buf_init(&all, WORDS_SHOWN_MAX);
+	list_words(k->words, &all);
+	conf_error(r, at, "%s must be %.*s, not \"%.*s\".", k->name, SLICE_ARG(buf_view(&all)),
+	    SLICE_ARG(text));
+	buf_free(&all);
 	return false;
 }
 

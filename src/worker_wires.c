@@ -5,6 +5,7 @@
 #include "worker_wires.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* What is written to see whether Redis works is named as limits are (api/request.c), so that it is
  * in their slot, and an ACL for them allows it. */
@@ -14,11 +15,12 @@ open_redis(struct worker_context *ctx, struct err *err)
 	const struct conf *conf = ctx->process->conf;
 	const char *environment = conf->tenants.environment;
 	struct redis_conf redis = conf->redis;
+	size_t tag = strnlen(environment, REDIS_TAG_MAX);
 	char key[REDIS_PROBE_KEY_MAX + 1], cluster_key[REDIS_PROBE_KEY_MAX + 1];
 
-	(void)snprintf(key, sizeof(key), "tg:limit:%.*s:probe", REDIS_TAG_MAX, environment);
-	(void)snprintf(cluster_key, sizeof(cluster_key), "tg:limit:{%.*s}:probe", REDIS_TAG_MAX,
-	    environment);
+	(void)snprintf(key, sizeof(key), "tg:limit:%s:probe", environment);
+	(void)snprintf(cluster_key, sizeof(cluster_key), "tg:limit:{%.*s}%s:probe", (int)tag,
+	    environment, environment + tag);
 	redis.probe_key = key;
 	redis.cluster_probe_key = cluster_key;
 	return redis_open(ctx->worker, ctx->dns, &redis, err);

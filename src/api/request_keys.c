@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tenantgate/api.h"
 #include "tenantgate/base/mutation.h"
@@ -14,8 +15,9 @@ size_t
 limit_key_write(char *out, size_t size, const char *environment, bool is_cluster,
     struct limit_name name)
 {
-	int n = snprintf(out, size, "tg:limit:%s%.*s%s:%s:%s%s%s", is_cluster ? "{" : "",
-	    REDIS_TAG_MAX, environment, is_cluster ? "}" : "", name.what, name.id,
+	size_t tag = is_cluster ? strnlen(environment, REDIS_TAG_MAX) : 0;
+	int n = snprintf(out, size, "tg:limit:%s%.*s%s%s:%s:%s%s%s", is_cluster ? "{" : "",
+	    (int)tag, environment, is_cluster ? "}" : "", environment + tag, name.what, name.id,
 	    name.user[0] != '\0' ? "/" : "", name.user);
 
 	assert(n > 0 && (size_t)n < size);

@@ -13,9 +13,9 @@ struct limit_name {
 	const char *user;      /* within the tenant; "": none */
 };
 
-/* Its length. The environment is part of the key, for a Redis may be shared by several; it is cut
- * so that the key always fits. In a cluster it is the hash tag, for all keys must be in one slot.
- * No id has a slash, so no two tenants' users have one key. */
+/* Its length. The environment is part of the key, for a Redis may be shared by several: all of it,
+ * for two may begin alike. In a cluster its beginning is the hash tag, for all keys must be in one
+ * slot. No id has a slash, so no two tenants' users have one key. */
 size_t	limit_key_write(char *out, size_t size, const char *environment, bool is_cluster,
 	    struct limit_name);
 

@@ -15,12 +15,14 @@
  */
 #include "auth/issuer_auth.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "auth/jwt_claims.h"
 #include "auth/signature_job.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/loop/offload.h"
 
 struct jwt_check {
@@ -89,7 +91,8 @@ caller_fill(const struct jwt_check *c)
 		return;
 
 	out->kind = CALLER_TOKEN;
-	memcpy(out->tenant, c->sender.tenant, sizeof(out->tenant));
+	snprintf(out->tenant, sizeof(out->tenant), "%s",
+	    mutated(MUTATION_ISSUER_TENANT, c->sender.tenant));
 	memcpy(out->user, c->sender.user, sizeof(out->user));
 	out->scopes = c->issuer->scopes;
 	out->has_own_only = c->issuer->has_own_only;

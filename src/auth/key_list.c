@@ -7,6 +7,7 @@
 #include "auth/auth_key.h"
 #include "auth/key_sql.h"
 #include "tenantgate/auth/key_catalog.h"
+#include "tenantgate/base/mutation.h"
 
 #define OPERATORS SLICE_LIT("operators") /* who takes turns in the lane */
 
@@ -28,8 +29,9 @@ keys_list(struct flow *f, struct catalog *c, struct key_page *page, struct pg_re
 {
 	struct pg_query q = {
 		.sql = list_sql,
-		.params = { PG_TEXT(page->tenant), PG_TEXT(page->kind), PG_TEXT(page->note_prefix),
-		    PG_TEXT(page->after_created), PG_TEXT(page->after_id), PG_TEXT(page->rows) },
+		.params = { PG_TEXT(mutated(MUTATION_KEY_LIST, page->tenant)), PG_TEXT(page->kind),
+		    PG_TEXT(page->note_prefix), PG_TEXT(page->after_created),
+		    PG_TEXT(page->after_id), PG_TEXT(page->rows) },
 		.param_count = 6,
 	};
 

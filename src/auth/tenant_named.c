@@ -44,7 +44,8 @@ tenant_named_agrees(struct slice name, struct slice value, char tenant[TENANT_ID
 {
 	if (!is_tenant_name(name) || (value.p != NULL && slice_is(value, tenant)))
 		return true;
-	if (tenant[0] == '\0' && value.p != NULL && value.len <= TENANT_ID_MAX) {
+	if (tenant[0] == '\0' && value.p != NULL && value.len <= TENANT_ID_MAX &&
+	    memchr(value.p, '\0', value.len) == NULL) {
 		memcpy(tenant, value.p, value.len);
 		tenant[value.len] = '\0';
 		return true;

@@ -4,9 +4,11 @@
  */
 #include "auth/token_check.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tenantgate/base/clock.h"
+#include "tenantgate/base/mutation.h"
 
 /* RFC 6750 2.1: the scheme (in any case, RFC 9110 11.1), blanks, the token. */
 static bool
@@ -26,7 +28,7 @@ static void
 caller_of_claims(const struct token_claims *c, struct caller *out)
 {
 	out->kind = CALLER_TOKEN;
-	memcpy(out->tenant, c->tenant, sizeof(out->tenant));
+	snprintf(out->tenant, sizeof(out->tenant), "%s", mutated(MUTATION_TOKEN_TENANT, c->tenant));
 	memcpy(out->user, c->user, sizeof(out->user));
 	out->scopes = c->scopes;
 	out->has_own_only = c->has_own_only;

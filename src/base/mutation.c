@@ -56,6 +56,18 @@ static const struct {
 	[MUTATION_EXPIRY] = { .name = "expiry" },
 	[MUTATION_INDEX_TENANT] = { .name = "index-tenant" },
 	[MUTATION_LOCKOUT] = { .name = "lockout" },
+	[MUTATION_ROW] = { .name = "row" },
+	[MUTATION_TOKEN_TENANT] = { .name = "token-tenant" },
+	[MUTATION_TOKEN_GENERATION] = { .name = "token-generation" },
+	[MUTATION_ISSUER_TENANT] = { .name = "issuer-tenant" },
+	[MUTATION_KEY_LIST] = { .name = "key-list" },
+	[MUTATION_DOCUMENT_DELETE] = { .name = "document-delete" },
+	[MUTATION_EXPIRED_ROWS] = { .name = "expired-rows" },
+	[MUTATION_SWEEP_CLAIM] = { .name = "sweep-claim" },
+	[MUTATION_SWEEP_ROWS] = { .name = "sweep-rows" },
+	[MUTATION_RECONCILE_ROWS] = { .name = "reconcile-rows" },
+	[MUTATION_USAGE_READ] = { .name = "usage-read" },
+	[MUTATION_UPGRADE] = { .name = "upgrade" },
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -61,8 +61,8 @@ documents_mark(struct flow *f, struct catalog *c, const char *tenant, const char
 		       "'' THEN $4::pg_catalog.text::pg_catalog.timestamptz ELSE created_at END,"
 		       " updated_at = " PG_NOW THE_ROW
 		       " AND ($5::pg_catalog.text IS NULL OR owner_id" PG_EQUALS "$5)",
-		.params = { PG_TEXT(tenant), PG_TEXT(id), PG_TEXT(v->sha256),
-		    PG_TEXT(v->created_at), PG_TEXT(owner) },
+		.params = { PG_TEXT(mutated(MUTATION_DOCUMENT_DELETE, tenant)), PG_TEXT(id),
+		    PG_TEXT(v->sha256), PG_TEXT(v->created_at), PG_TEXT(owner) },
 		.param_count = 5,
 	};
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "retrieval/pg_binary.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/retrieval.h"
 #include "tenantgate/retrieval/upkeep.h"
 #include "tenantgate/wire/pg_sql.h"
@@ -84,7 +85,7 @@ expire_mark(struct flow *f)
 	struct expiry *e = expiry_of(f);
 	const struct pg_query q = {
 		.sql = mark_due,
-		.params = { PG_TEXT(e->tenant) },
+		.params = { PG_TEXT(mutated(MUTATION_EXPIRED_ROWS, e->tenant)) },
 		.param_count = 1,
 	};
 
@@ -171,7 +172,7 @@ expire_drop(struct flow *f)
 		    "$4") " WHERE d.user_id" PG_EQUALS "$1 AND d.document_id" PG_EQUALS "v.id"
 			  " AND d.status" PG_EQUALS "'deleting' AND (" IS_THAT
 			  " OR (d.sha256 IS NULL AND v.sha256" PG_EQUALS "''))",
-		.params = { PG_TEXT(e->tenant) },
+		.params = { PG_TEXT(mutated(MUTATION_EXPIRED_ROWS, e->tenant)) },
 		.param_count = 4,
 	};
 

@@ -23,6 +23,7 @@
 
 #include "retrieval/document_listing.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/retrieval/upkeep.h"
 #include "retrieval/staging_forget.h"
 
@@ -115,7 +116,8 @@ reconcile_query(struct flow *f)
 				      " OR updated_at" PG_AT_MOST "(" PG_NOW PG_MINUS
 				      "($3::bigint" PG_TIMES "interval '1 microsecond')))))"
 				      " LIMIT " ROWS,
-		.params = { PG_TEXT(m->tenant), PG_TEXT(m->only), PG_TEXT(m->stale_us) },
+		.params = { PG_TEXT(mutated(MUTATION_RECONCILE_ROWS, m->tenant)), PG_TEXT(m->only),
+		    PG_TEXT(m->stale_us) },
 		.param_count = 3,
 	};
 

@@ -6,6 +6,7 @@
 #include "retrieval/staging_forget.h"
 #include "retrieval/sweep_mend.h"
 #include "retrieval/text_store.h"
+#include "tenantgate/base/mutation.h"
 
 enum flow_rc
 sweep_list_claim(struct flow *f, struct catalog *c, const char *tenant, const char *interval_us,
@@ -17,7 +18,7 @@ sweep_list_claim(struct flow *f, struct catalog *c, const char *tenant, const ch
 		       " OR documents_swept_at" PG_AT_MOST "(" PG_NOW PG_MINUS
 		       "($2::bigint" PG_TIMES "interval '1 microsecond')))"
 		       " RETURNING adopted_at IS NOT NULL",
-		.params = { PG_TEXT(tenant), PG_TEXT(interval_us) },
+		.params = { PG_TEXT(mutated(MUTATION_SWEEP_CLAIM, tenant)), PG_TEXT(interval_us) },
 		.param_count = 2,
 	};
 
@@ -53,7 +54,7 @@ sweep_list_page(struct flow *f, struct catalog *c, const char *tenant, const cha
 		       " AND (status" PG_EQUALS "'ready' OR (status" PG_EQUALS "'ingesting'"
 		       " AND attempt IS NULL AND sha256 IS NULL))"
 		       " ORDER BY document_id LIMIT 100",
-		.params = { PG_TEXT(tenant), PG_TEXT(cursor) },
+		.params = { PG_TEXT(mutated(MUTATION_SWEEP_ROWS, tenant)), PG_TEXT(cursor) },
 		.param_count = 2,
 	};
 

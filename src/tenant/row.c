@@ -230,7 +230,7 @@ row_select(struct flow *f, struct catalog *c, const char *id, struct pg_result *
 {
 	struct pg_query q = {
 		.sql = "SELECT " ROW_COLUMNS " FROM public.tenants" OF_TENANT,
-		.params = { PG_TEXT(id) },
+		.params = { PG_TEXT(mutated(MUTATION_ROW, id)) },
 		.param_count = 1,
 	};
 

@@ -4,6 +4,7 @@
  */
 #include "tenant/row_sql.h"
 #include "tenant/tenant_internal.h"
+#include "tenantgate/base/mutation.h"
 
 /* By the database's clock, as the column's default, but greater than before whatever that says. A
  * tombstone has no tokens. May be repeated. */
@@ -17,7 +18,7 @@ tenant_tokens_revoke(struct flow *f, struct tenants *ts, const char *id, struct 
 {
 	const struct pg_query q = {
 		.sql = next_generation,
-		.params = { PG_TEXT(id) },
+		.params = { PG_TEXT(mutated(MUTATION_TOKEN_GENERATION, id)) },
 		.param_count = 1,
 	};
 

@@ -328,14 +328,14 @@ shared_upgrade_begin(struct tenants_shared *s, const char *id, uint64_t us)
 	bool begins;
 
 	pthread_mutex_lock(&s->mutex);
-	until = map_get(s->upgrades, slice_str(id));
+	until = map_get(s->upgrades, slice_str(mutated(MUTATION_UPGRADE, id)));
 	begins = until == NULL || now >= *until;
 	if (begins && until != NULL) {
 		*until = now + us;
 	} else if (begins) {
 		entry = xmalloc(sizeof(*entry));
 		*entry = now + us;
-		if (!map_put(s->upgrades, slice_str(id), entry))
+		if (!map_put(s->upgrades, slice_str(mutated(MUTATION_UPGRADE, id)), entry))
 			free(entry);
 	}
 	pthread_mutex_unlock(&s->mutex);

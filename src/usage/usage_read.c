@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tenantgate/base/clock.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/wire/pg_sql.h"
 #include "usage/usage_tally.h"
 
@@ -61,8 +62,8 @@ usage_read(struct flow *f, struct catalog *c, const char *tenant, const struct u
 	char *limit = arena_printf(f->arena, "%u", USAGE_READ_MAX + 1);
 	const struct pg_query q = {
 		.sql = rows_of_tenant,
-		.params = { PG_TEXT(tenant), PG_TEXT(days->from), PG_TEXT(days->to),
-		    PG_TEXT(limit) },
+		.params = { PG_TEXT(mutated(MUTATION_USAGE_READ, tenant)), PG_TEXT(days->from),
+		    PG_TEXT(days->to), PG_TEXT(limit) },
 		.param_count = 4,
 	};
 

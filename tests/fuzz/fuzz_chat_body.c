@@ -20,13 +20,16 @@
 #define ARENA_MAX     (1u << 20)
 #define FILE_TEXT_MAX 64
 
-static const struct api_conf conf = { .top_k = 4, .chat_accepts_images = true };
+static struct api_conf conf = { .top_k = 4, .chat_accepts_images = true };
 
 static void
 check_input(const struct chat_input *input)
 {
 	fuzz_check(input->question.len > 0 && input->question.len <= CHAT_QUESTION_MAX);
 	fuzz_check(json_utf8_valid(input->question));
+	fuzz_check(input->application.len <= CHAT_APPLICATION_MAX &&
+	    (input->application.len == 0 || conf.client_system_messages == CLIENT_SYSTEM_AFTER) &&
+	    json_utf8_valid(input->application));
 	fuzz_check(input->message_count >= 2 && input->message_count <= CHAT_MESSAGES_MAX + 1);
 	for (size_t i = 1; i < input->message_count; i++) {
 		fuzz_check(input->messages[i].role != NULL);
@@ -73,8 +76,10 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	struct chat_input input = { 0 };
 	struct arena *arena = arena_new(ARENA_MAX);
 	json_t *root = json_read_object(slice_of((const char *)bytes, n), &err);
-	bool ok = root != NULL && chat_body_read(root, &conf, arena, &input, &err);
+	bool ok;
 
+	conf.client_system_messages = (enum client_system_messages)(n % 3);
+	ok = root != NULL && chat_body_read(root, &conf, arena, &input, &err);
 	json_decref(root); /* the strings are copies */
 	fuzz_check(ok == !err_is(&err));
 	if (ok)

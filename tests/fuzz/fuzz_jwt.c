@@ -3,7 +3,8 @@
  * fuzz_jwt: bytes as a token of an issuer. Whatever is taken apart says an algorithm that is known,
  * no `crit`, and is spelt in one way; whoever is told out of its claims has ids that are ids; and
  * nothing that the fuzzer writes has a good signature. The first byte chooses: a token, the header
- * and claims of one (which is then put together), or a set of keys.
+ * and claims of one (which is then put together, 'p', or 'a' to be compared with public keys), or a
+ * set of keys, 'k'.
  *
  * sources: src/auth/jwa.c src/auth/jwk.c src/auth/jwk_set.c src/auth/jwt_claims.c
  * sources: src/auth/jwt_parse.c src/auth/jwt_signature.c src/auth/subject_id.c
@@ -17,6 +18,7 @@
 #include "auth/jwt_claims.h"
 #include "tenantgate/base/b64.h"
 #include "tests/fuzz/fuzz_check.h"
+#include "tests/fuzz/jwt_keys.h"
 
 #define NOW_US 1800000000000000ull
 #define SECRET "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -118,26 +120,63 @@ check_set(struct slice text)
 	refs_give(&set->refs);
 }
 
+/* Made once. */
+static const struct jwk_set *
+public_keys(void)
+{
+	static struct jwk_set *set;
+	char text[sizeof(jwt_public_keys)];
+	struct err err = { 0 };
+
+	if (set != NULL)
+		return set;
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = jwt_public_keys[i] == '\'' ? '"' : jwt_public_keys[i];
+	set = jwk_set_read(slice_str(text), &err);
+	fuzz_check(set != NULL && set->count == 4);
+	return set;
+}
+
+static void
+check_public(struct slice rest)
+{
+	struct jwa_list allowed;
+	struct err err = { 0 };
+
+	fuzz_check(jwa_list_read(&allowed, "RS256 PS256 RS512 ES256 ES384 EdDSA Ed25519", &err));
+	check_parts(rest, public_keys(), &allowed);
+}
+
+static void
+check_secret(struct slice rest, bool is_parts)
+{
+	struct jwk_set *set = jwk_set_of_secret(SLICE_LIT(SECRET));
+	struct jwa_list allowed;
+	struct err err = { 0 };
+	struct slice token;
+
+	fuzz_check(jwa_list_read(&allowed, "HS256 HS384 HS512", &err));
+	if (is_parts)
+		check_parts(rest, set, &allowed);
+	else if (jwt_from_header(rest, &token))
+		check_token(token, set, &allowed);
+	else
+		check_token(rest, set, &allowed);
+	refs_give(&set->refs);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	struct slice rest = slice_of((const char *)bytes + 1, n - 1);
-	struct jwa_list allowed;
-	struct jwk_set *set;
-	struct err err = { 0 };
 
 	if (n == 0)
 		return 0;
-	if (bytes[0] == 'k') {
+	if (bytes[0] == 'k')
 		check_set(rest);
-		return 0;
-	}
-	set = jwk_set_of_secret(SLICE_LIT(SECRET));
-	fuzz_check(jwa_list_read(&allowed, "HS256 HS384 HS512", &err));
-	if (bytes[0] == 'p')
-		check_parts(rest, set, &allowed);
+	else if (bytes[0] == 'a')
+		check_public(rest);
 	else
-		check_token(rest, set, &allowed);
-	refs_give(&set->refs);
+		check_secret(rest, bytes[0] == 'p');
 	return 0;
 }

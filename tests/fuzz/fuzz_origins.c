@@ -4,7 +4,8 @@
  * list that is taken each item is an origin as a browser writes it; an Origin is listed only if it
  * is one of them, byte for byte.
  *
- * sources: src/http/origins.c src/http/chars.c src/base/buf.c src/base/err.c src/base/utf8.c
+ * sources: src/http/origins.c src/http/chars.c src/base/address.c src/base/buf.c src/base/err.c
+ * sources: src/base/utf8.c
  */
 #include <string.h>
 

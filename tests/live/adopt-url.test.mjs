@@ -101,7 +101,8 @@ test('an address that is neither public nor allowed is refused, however it is wr
 	names.addresses.set('two.test', ['127.0.0.1', '127.0.0.3']);
 	for (const host of ['10.0.0.1', '127.0.0.2', '169.254.169.254', '192.168.1.1', '172.20.0.1',
 		'100.64.0.1', '0.0.0.0', '224.0.0.1', '[::1]', '[::ffff:10.0.0.1]', '[::ffff:a9fe:a9fe]',
-		'[fe80::1]', '[fd00::1]', '[ff02::1]', '[::]', '[64:ff9b::7f00:1]', 'inner.test', 'two.test'])
+		'[fe80::1]', '[fd00::1]', '[ff02::1]', '[::]', '[64:ff9b::7f00:1]', '[64:ff9b:1::7f00:1]',
+		'[2002:7f00:1::1]', '[2001:0:7f00:1::1]', '[::127.0.0.1]', 'inner.test', 'two.test'])
 		refused(await adopt('hare', { url: `postgresql://a:b@${host}:5432/c` }), 403, 'forbidden',
 			/neither public nor in allowed_networks/);
 	// What other libraries take for an address is a name here, which nobody has.

@@ -25,10 +25,14 @@ before(async () => {
 	mkdirSync(join(certs, 'home/.postgresql'), { recursive: true });
 	chmodSync(join(certs, 'home'), 0);
 	// A home that may not be looked into is root's, after root was given up; the rest is what
-	// libpq takes from the environment, each of it fatal to a login.
+	// libpq takes from the environment, each of it fatal to a login; and the proxies that libcurl
+	// would ask for the models and Neon.
+	const proxy = `http://127.0.0.1:${await freePort()}`;
 	env = { HOME: join(certs, 'home'), PGSERVICE: 'nowhere', PGTARGETSESSIONATTRS: 'read-only',
 		PGSSLCERT: '/root/none.crt', PGSSLKEY: '/root/none.key', PGSSLCRLDIR: '/root/none',
-		PGSSLMINPROTOCOLVERSION: 'TLSv9', PGOPTIONS: '-c nonsense=1', PGHOSTADDR: '192.0.2.1' };
+		PGSSLMINPROTOCOLVERSION: 'TLSv9', PGOPTIONS: '-c nonsense=1', PGHOSTADDR: '192.0.2.1',
+		...Object.fromEntries(['http_proxy', 'https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY']
+			.map((name) => [name, proxy])), no_proxy: '', NO_PROXY: '' };
 	await stack.surroundings({ postgres: ['ssl=on', `ssl_cert_file=${join(certs, 'server.pem')}`,
 		`ssl_key_file=${join(certs, 'server.key')}`] });
 	await stack.sql(`create role cat superuser login password '${password}'`);
@@ -67,7 +71,7 @@ async function serves(gate, tenant, text = 'The boat burns 19 litres an hour.') 
 	assert.ok(found.body.includes(JSON.stringify(text)), found.body);
 }
 
-test('neither the home folder nor the environment has a say in a login', async () => {
+test('neither the home folder nor the environment has a say in where it goes, or how', async () => {
 	const gate = await gateWith({ catalog_url: catalog('?sslmode=verify-full'),
 		catalog_ca_file: ca, neon_sslmode: 'verify-full', tenant_ca_file: ca }, { env });
 	await serves(gate, 'acme');

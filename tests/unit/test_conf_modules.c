@@ -76,6 +76,28 @@ the_defaults_are_the_modules_own(void **state)
 	}
 }
 
+/* With each word that there is, however many. */
+static void
+every_key_of_words_refuses_another(void **state)
+{
+	char text[512];
+
+	(void)state;
+	for (unsigned i = 0; i < conf_section_count; i++)
+		for (unsigned j = 0; j < conf_key_count(&conf_sections[i]); j++) {
+			const struct conf_key *k = conf_key_at(&conf_sections[i], j);
+
+			if (k->type != CONF_WORD)
+				continue;
+			snprintf(text, sizeof(text), GOOD "[%s%s]\n%s = klingon\n",
+			    conf_sections[i].kind, i == 0 ? "" : " x", k->name);
+			assert_false(load(text));
+			assert_non_null(strstr(errors.data, ", not \"klingon\"."));
+			for (const struct conf_word *w = k->words; w->word != NULL; w++)
+				assert_non_null(strstr(errors.data, w->word));
+		}
+}
+
 static void
 a_bad_postgres_url_is_refused_without_its_secret(void **state)
 {
@@ -120,6 +142,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_defaults_are_the_modules_own),
+		cmocka_unit_test(every_key_of_words_refuses_another),
 		cmocka_unit_test(a_bad_postgres_url_is_refused_without_its_secret),
 		cmocka_unit_test(proxies_are_named_before_they_are_believed),
 		cmocka_unit_test(one_port_has_one_listener),

@@ -20,7 +20,8 @@ each_serialized_origin_is_taken(void **state)
 		"https://xn--bcher-kva.example", "https://a.example,https://b.example",
 		"  https://a.example ,\thttps://b.example  ", "capacitor://localhost",
 		"chrome-extension://abcdefghijklmnopabcdefghijklmnop", "http://a.example:443",
-		"https://a.example:80", "https://a.example:8443" };
+		"https://a.example:80", "https://a.example:8443", "http://[2001:db8::a]",
+		"http://a.example.:65535", "http://10.0.0.1.example", "http://app-1:1" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -44,7 +45,12 @@ what_no_browser_sends_is_refused(void **state)
 		"https://a.example,,https://b.example", "https://a.example;https://b.example/",
 		"://a.example", "1http://a.example", "https://a.example\r\nX: y", ",",
 		"https://b\xc3\xbc"
-		"cher.example" };
+		"cher.example",
+		"https://a.example:08443", "https://a.example:00", "https://a.example:65536",
+		"https://a%20b", "https://%61.example", "http://[::0001]:3000",
+		"http://[2001:DB8::a]", "http://[1:2]", "http://[..]", "http://0x7f.1",
+		"http://127.1", "http://2130706433:3000", "http://010.0.0.1", "http://10.0.0.1.:1",
+		"http://a.256" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -83,6 +83,20 @@ the_first_that_is_named_is_it_where_nothing_else_says(void **state)
 	assert_false(tenant_named_agrees(SLICE_LIT("X-Tenant-Id"), SLICE_LIT("bolt"), id, &err));
 }
 
+/* Else it would name whoever stands before it. */
+static void
+a_value_with_a_nul_names_nobody(void **state)
+{
+	char none[TENANT_ID_MAX + 1] = "", id[TENANT_ID_MAX + 1] = "acme";
+	struct err err = { 0 };
+
+	(void)state;
+	assert_false(tenant_named_agrees(SLICE_LIT("tenant"), SLICE_LIT("acme\0bolt"), none, &err));
+	assert_string_equal(none, "");
+	err = (struct err){ 0 };
+	assert_false(tenant_named_agrees(SLICE_LIT("tenant"), SLICE_LIT("acme\0"), id, &err));
+}
+
 static bool
 json_agrees(const char *text)
 {
@@ -119,6 +133,7 @@ main(void)
 		cmocka_unit_test(other_names_are_nobodys),
 		cmocka_unit_test(a_value_that_cannot_be_read_disagrees),
 		cmocka_unit_test(the_first_that_is_named_is_it_where_nothing_else_says),
+		cmocka_unit_test(a_value_with_a_nul_names_nobody),
 		cmocka_unit_test(members_that_are_texts_or_whole_numbers_name),
 	};
 

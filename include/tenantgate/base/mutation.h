@@ -60,6 +60,18 @@ enum mutation {
 	MUTATION_EXPIRY,
 	MUTATION_INDEX_TENANT,
 	MUTATION_LOCKOUT,	/* whose database is known to be gone */
+	MUTATION_ROW,	/* a tenant's row in the catalog */
+	MUTATION_TOKEN_TENANT,	/* the tenant in a token of ours */
+	MUTATION_TOKEN_GENERATION,	/* whose tokens are revoked */
+	MUTATION_ISSUER_TENANT,	/* the tenant of an issuer's token */
+	MUTATION_KEY_LIST,	/* keys that an operator sees */
+	MUTATION_DOCUMENT_DELETE,
+	MUTATION_EXPIRED_ROWS,	/* what is over */
+	MUTATION_SWEEP_CLAIM,	/* whose turn it is to be swept */
+	MUTATION_SWEEP_ROWS,
+	MUTATION_RECONCILE_ROWS,	/* what was left half-way */
+	MUTATION_USAGE_READ,
+	MUTATION_UPGRADE,	/* whose schema is brought up to date */
 	MUTATIONS
 };
 

@@ -63,7 +63,7 @@ struct redis_reply {
 	void			*owned;		/* owned: redisReply */
 };
 
-#define REDIS_PROBE_KEY_MAX 80
+#define REDIS_PROBE_KEY_MAX 128
 
 #define REDIS_ARGS_MAX	24	/* words of a command, its name included */
 
