@@ -12,7 +12,8 @@
  * the order of the table, and have no pages. Rows without vector or document are left out and
  * counted. Neither is a document's chunk copied that is stored with us already, or the rest of one
  * that is deleted meanwhile. The app's vectors
- * are EMBEDDINGS_MODEL's, and are copied where the tenant has no other model's.
+ * are EMBEDDINGS_MODEL's, and are copied where the tenant has no other model's, whichever server
+ * makes those (vector_model.c).
  */
 #ifndef RETRIEVAL_EMBEDDINGS_COPY_H
 #define RETRIEVAL_EMBEDDINGS_COPY_H
@@ -29,7 +30,8 @@
  * columns are of other types is another app's. */
 #define EMBEDDINGS_ARE_THERE \
 	"(r.copied_to" PG_DIFFERS "-1" \
-	" AND coalesce(r.embedding_model" PG_EQUALS "'" EMBEDDINGS_MODEL "', true)" \
+	" AND coalesce(r.embedding_model OPERATOR(pg_catalog.~)" \
+	" '(^|/)" EMBEDDINGS_MODEL "$', true)" \
 	" AND coalesce(pg_catalog.has_table_privilege(" \
 	"pg_catalog.to_regclass('public.embeddings')::pg_catalog.oid, 'SELECT'), false)" \
 	" AND (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute e" \
