@@ -3,7 +3,8 @@
 // whatever is killed, and stays as it was.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { Stack } from './lib/stack.mjs';
+import { execFile } from 'node:child_process';
+import { programs, Stack } from './lib/stack.mjs';
 import { until } from './lib/process.mjs';
 
 const stack = new Stack('embeddings-copy');
@@ -56,6 +57,18 @@ test('a table of another model, or other dimensions, is left alone', async () =>
 	assert.equal(await copiedTo(), 0);
 	// The same one, of any server: as where the first document came before the copy.
 	await here("update retrieval set embedding_model = 'somewhere/text-embedding-3-small'");
+});
+
+test('vectors that are still to be copied are not left behind by another model', async () => {
+	const file = stack.conf({ ...SETTINGS, embedding_model: 'another' });
+	const ended = await new Promise((resolve) => {
+		execFile(programs.tenantgate(), ['-c', file, 'reembed', 'acme'], (error, stdout, stderr) =>
+			resolve({ status: error?.code ?? 0, stderr }));
+	});
+	assert.equal(ended.status, 1, ended.stderr);
+	assert.match(ended.stderr, /public\.embeddings is not copied yet\./);
+	assert.deepEqual(await here('select embedding_model, copied_to from retrieval'),
+		[['somewhere/text-embedding-3-small', '0']]);
 });
 
 test('killed in the middle, by two processes: each row once, in its order', async () => {
