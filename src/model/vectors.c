@@ -41,10 +41,30 @@ reader_refuse(struct vectors_reader *r, const char *why)
 	r->scan.bad = true;
 }
 
+/* A vector whose length is between these is left as it came. The index has vectors rounded to 16
+ * bits, in which a shorter one loses its digits, or all it has, and a longer one has no place; and
+ * pgvector sums squares as floats. */
+#define LENGTH_LEAST 0.0625
+#define LENGTH_MOST  16384
+
+/* To a length of 0.5 to 1, by a power of two, which leaves all digits: only the direction is
+ * compared. */
+static void
+vector_scale(float *v, unsigned n, double length)
+{
+	int exponent;
+
+	if (length >= LENGTH_LEAST && length <= LENGTH_MOST)
+		return;
+	(void)frexp(length, &exponent);
+	for (unsigned i = 0; i < n; i++)
+		v[i] = (float)ldexp(v[i], -exponent);
+}
+
 /* NULL when the vector can be stored. The sum of squares is NaN or infinite if any element is; in
  * double it cannot overflow, the square of the largest float being 1e77. */
 static const char *
-vector_problem(const float *v, unsigned n)
+vector_settle(float *v, unsigned n)
 {
 	double sum = 0;
 	unsigned i;
@@ -53,7 +73,10 @@ vector_problem(const float *v, unsigned n)
 		sum += (double)v[i] * v[i];
 	if (!isfinite(sum))
 		return "A vector holds NaN or an infinity.";
-	return sum > 0 ? NULL : "A vector is all zeros.";
+	if (sum <= 0)
+		return "A vector is all zeros.";
+	vector_scale(v, n, sqrt(sum));
+	return NULL;
 }
 
 /* A JSON array of exactly r->dimensions numbers; never writes past them. */
@@ -127,6 +150,7 @@ vector_item_store(struct vectors_reader *r, struct vector_item *item)
 {
 	struct json_scan after = r->scan;
 	double index = vector_item_index(r, item);
+	const char *wrong;
 	float *v;
 
 	if (r->scan.bad)
@@ -147,8 +171,9 @@ vector_item_store(struct vectors_reader *r, struct vector_item *item)
 		after.bad |= r->scan.bad;
 		r->scan = after;
 	}
-	if (!r->scan.bad && vector_problem(v, r->dimensions) != NULL)
-		reader_refuse(r, vector_problem(v, r->dimensions));
+	wrong = r->scan.bad ? NULL : vector_settle(v, r->dimensions);
+	if (wrong != NULL)
+		reader_refuse(r, wrong);
 }
 
 static void

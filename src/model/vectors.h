@@ -8,7 +8,9 @@
  *
  * Refuses what is not JSON, an index that is out of range or comes twice, or is missing where
  * others are out of order, another length, NaN and infinities (which pgvector refuses for the whole
- * batch), and zero vectors, which have no cosine distance: an index would never find them.
+ * batch), and zero vectors, which have no cosine distance: an index would never find them. Very
+ * short and very long ones are scaled, exactly: an index would not find the ones, and not take the
+ * others.
  */
 #ifndef TENANTGATE_MODEL_VECTORS_H
 #define TENANTGATE_MODEL_VECTORS_H

@@ -78,9 +78,25 @@ static const char settings[] =
     " ('maintenance_work_mem', $2), ('max_parallel_maintenance_workers', $3)) AS v(name, value)"
     " JOIN pg_catalog.pg_settings s ON s.name" PG_EQUALS "v.name WHERE v.value IS NOT NULL";
 
-struct pg_query
-index_settings_query(struct index_order *o)
+/* What a pooler gives to others afterwards is left alone, and a build is no part of a transaction:
+ * there the table says whether it may have helpers. */
+static struct pg_query
+table_settings_query(const struct index_order *o)
 {
+	if (o->decision->action != INDEX_BUILD)
+		return (struct pg_query){ .sql = NULL };
+	return (struct pg_query){ .sql = o->kind->in_parallel(&o->state->column)
+		    ? "ALTER TABLE public.chunk RESET (parallel_workers)"
+		    : "ALTER TABLE public.chunk SET (parallel_workers = 0)" };
+}
+
+struct pg_query
+index_settings_query(struct index_order *o, bool has_session)
+{
+	if (o->decision->action != INDEX_BUILD && o->decision->action != INDEX_DROP)
+		return (struct pg_query){ .sql = NULL };
+	if (!has_session)
+		return table_settings_query(o);
 	snprintf(o->numbers[0], sizeof(o->numbers[0]), "%" PRIu64, action_timeout_us(o) / 1000);
 	snprintf(o->numbers[1], sizeof(o->numbers[1]), "%" PRIu64, build_memory(o) >> 10);
 	return (struct pg_query){

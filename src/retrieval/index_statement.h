@@ -6,6 +6,7 @@
 #ifndef RETRIEVAL_INDEX_STATEMENT_H
 #define RETRIEVAL_INDEX_STATEMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "retrieval/index_rule.h"
@@ -31,8 +32,9 @@ struct index_order {
 /* Takes the lease, or keeps it: changes no row while another has it. */
 struct pg_query	index_claim_query(const struct index_order *);
 struct pg_query	index_release_query(const struct index_order *);
-/* Of the session, for INDEX_BUILD and INDEX_DROP. */
-struct pg_query	index_settings_query(struct index_order *);
+/* Of the session, for INDEX_BUILD and INDEX_DROP, or of the table, where there is none. sql NULL:
+ * nothing is to be set. */
+struct pg_query	index_settings_query(struct index_order *, bool has_session);
 /* The decision's. sql NULL: there was no memory for it. */
 struct pg_query	index_action_query(struct index_order *);
 

@@ -8,7 +8,6 @@
  *	   +--- [share] <------------+   |  it has no turn yet
  *	   |                             v
  *	   |                          [claim] --> [act] --> [settings] --> [run] --> [acted] --+
- *	   |                                        \-----------------------^                  |
  *	   +-----------------------------------------------------------------------------------+
  *
  * What always holds:
@@ -226,7 +225,7 @@ index_work_claim(struct flow *f)
 
 /* ---- one step ---- */
 
-/* Of the server's own session: behind a pooler it is others' too, and the build may get another. */
+/* Of the server's own session. */
 static bool
 index_work_has_settings(const struct index_work *w)
 {
@@ -249,16 +248,17 @@ index_work_act(struct flow *f)
 	w->began_us = clock_mono_us();
 	if (w->decision.action == INDEX_BUILD || w->decision.action == INDEX_DROP)
 		pool_set_aside(&w->lease);
-	return index_work_has_settings(w) ? FLOW_NEXT : flow_goto(f, index_work_run);
+	return FLOW_NEXT;
 }
 
 static enum flow_rc
 index_work_settings(struct flow *f)
 {
 	struct index_work *w = index_work_of(f);
-	const struct pg_query q = index_settings_query(&w->order);
+	const struct pg_query q =
+	    index_settings_query(&w->order, pg_conn_has_session(w->lease.conn));
 
-	return index_work_query(f, &q);
+	return q.sql == NULL ? FLOW_NEXT : index_work_query(f, &q);
 }
 
 static enum flow_rc

@@ -3,7 +3,7 @@
  * reembed: what there is to be embedded anew, and the table in which new vectors wait (see the
  * header). They are put there by reembed_put.c, and in their place by reembed_switch.c.
  *
- *	[ask] --> [asked] --> [sweep] --> [make] --> [count] --> [counted] --> done
+ *	[ask] --> [asked] --> [copied] --> [sweep] --> [make] --> [count] --> [counted] --> done
  *
  * The waiting table's name is one of ours, of hexadecimal digits: it needs no quotes.
  */
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "retrieval/embeddings_copy.h"
 #include "retrieval/search_note.h"
 #include "tenantgate/retrieval.h"
 #include "tenantgate/wire/pg_sql.h"
@@ -28,13 +29,14 @@ struct reembed_beginning {
 	struct pg_result result; /* owned */
 };
 
-static flow_step_fn reembed_ask, reembed_asked, reembed_sweep, reembed_make, reembed_count,
-    reembed_counted;
+static flow_step_fn reembed_ask, reembed_asked, reembed_copied, reembed_sweep, reembed_make,
+    reembed_count, reembed_counted;
 static flow_release_fn reembed_beginning_release;
 
 static const struct flow_step reembed_begin_steps[] = {
 	{ "reembed_ask", reembed_ask },
 	{ "reembed_asked", reembed_asked },
+	{ "reembed_copied", reembed_copied },
 	{ "reembed_sweep", reembed_sweep },
 	{ "reembed_make", reembed_make },
 	{ "reembed_count", reembed_count },
@@ -76,6 +78,16 @@ reembed_ask(struct flow *f)
 }
 
 static enum flow_rc
+reembed_run(struct flow *f, const char *sql, uint64_t timeout_us)
+{
+	struct reembed_beginning *b = reembed_beginning_of(f);
+	const struct pg_query q = { .sql = sql, .timeout_us = timeout_us };
+
+	pg_clear(&b->result);
+	return pg_run(f, b->reembed->lease->conn, &q, &b->result);
+}
+
+static enum flow_rc
 reembed_asked(struct flow *f)
 {
 	struct reembed_beginning *b = reembed_beginning_of(f);
@@ -95,17 +107,26 @@ reembed_asked(struct flow *f)
 	r->stored_dimensions = note.dimensions;
 	r->is_done =
 	    note.model[0] != '\0' && vectors_are_of(note.model, note.dimensions, &r->model);
-	return FLOW_NEXT;
+	return reembed_run(f,
+	    "SELECT FROM public.retrieval r JOIN pg_catalog.pg_attribute a ON a.attrelid" PG_EQUALS
+	    "'public.chunk'::pg_catalog.regclass::pg_catalog.oid AND a.attname" PG_EQUALS
+	    "'embedding' WHERE r.one AND " EMBEDDINGS_ARE_THERE,
+	    0);
 }
 
+/* What an app's own table has left to be copied is of the model of before, and would be nobody's
+ * afterwards. */
 static enum flow_rc
-reembed_run(struct flow *f, uint64_t timeout_us)
+reembed_copied(struct flow *f)
 {
 	struct reembed_beginning *b = reembed_beginning_of(f);
-	const struct pg_query q = { .sql = b->sql, .timeout_us = timeout_us };
+	enum flow_rc rc = pg_check(f, &b->result, ERR_NONE, "look for an app's own vectors");
 
-	pg_clear(&b->result);
-	return pg_run(f, b->reembed->lease->conn, &q, &b->result);
+	if (rc != FLOW_NEXT || b->reembed->is_done || pg_rows(&b->result) == 0)
+		return rc;
+	return flow_fail(f, ERR_CONFLICT,
+	    "The tenant's table public.embeddings is not copied yet. Search for something in its "
+	    "documents, which begins that; the log says embeddings.copied at the end.");
 }
 
 /* What another attempt has left of other models, or of this one that is in place. */
@@ -123,7 +144,7 @@ reembed_sweep(struct flow *f)
 	    " AND relname" PG_DIFFERS "'%s' LOOP EXECUTE"
 	    " pg_catalog.format('DROP TABLE IF EXISTS public.%%I', t); END LOOP; END $$",
 	    r->is_done ? "" : r->table);
-	return reembed_run(f, 0);
+	return reembed_run(f, b->sql, 0);
 }
 
 /* As public.chunk stores its vectors (retrieval_schema.c), so that it is as fast to be read. */
@@ -143,7 +164,7 @@ reembed_make(struct flow *f)
 	    " hash pg_catalog.bytea NOT NULL, embedding %s.vector(%u) NOT NULL)"
 	    " WITH (toast_tuple_target = 8160)",
 	    r->table, r->schema, r->model.dimensions);
-	return reembed_run(f, 0);
+	return reembed_run(f, b->sql, 0);
 }
 
 static enum flow_rc
@@ -160,7 +181,7 @@ reembed_count(struct flow *f)
 	    "'public.chunk'::pg_catalog.regclass AND attname" PG_EQUALS "'embedding')"
 	    " FROM public.chunk c LEFT JOIN public.%s n ON n.id" PG_EQUALS "c.id",
 	    b->reembed->table);
-	return reembed_run(f, COUNT_US);
+	return reembed_run(f, b->sql, COUNT_US);
 }
 
 static enum flow_rc

@@ -6,11 +6,14 @@
 
 #include "retrieval/vector_statement.h"
 
-/* The cosine similarity, 1 best. A stored vector of length zero has none (NaN), and 0 is shown. */
+#define SCORE_STEPS 1e6 /* of one: as a score is shown */
+
+/* The cosine similarity, 1 best. A stored vector of length zero has none (NaN), and 0 is shown.
+ * What is compared with minScore is what is shown: whoever sends a score back finds the chunk. */
 static double
 score_of(const char *distance)
 {
-	double score = 1 - strtod(distance, NULL);
+	double score = round((1 - strtod(distance, NULL)) * SCORE_STEPS) / SCORE_STEPS;
 
 	return isfinite(score) ? score : 0;
 }

@@ -3,7 +3,8 @@
 // whatever is killed, and stays as it was.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { Stack } from './lib/stack.mjs';
+import { execFile } from 'node:child_process';
+import { programs, Stack } from './lib/stack.mjs';
 import { until } from './lib/process.mjs';
 
 const stack = new Stack('embeddings-copy');
@@ -17,7 +18,8 @@ const here = (text) => stack.sql(text, database);
 const APPS = `create table embeddings (id serial primary key, content text not null,
 		metadata jsonb not null, embedding vector(${DIMENSIONS}), created_at timestamptz default now());
 	insert into embeddings (content, metadata, embedding) select 'Row ' || i || ' of the app.',
-		case when i % 100 = 7 then '{}' else jsonb_build_object('documentId', 'doc_' || i % 3,
+		case when i % 100 = 7 then '{}' else jsonb_build_object('documentId',
+			'doc_' || case when i > 2500 and i % 10 = 1 then 9 else i % 3 end,
 			'loc', '{"lines":{"from":1,"to":2}}'::jsonb) end,
 		case when i % 100 <> 8 then (select array_agg(random() - 0.5 + 0 * i * j)
 			from generate_series(1, ${DIMENSIONS}) j)::vector end
@@ -53,7 +55,20 @@ test('a table of another model, or other dimensions, is left alone', async () =>
 	assert.equal((await (await one.tenant('acme')).search('lantern')).status, 409);
 	await one.program.stop();
 	assert.equal(await copiedTo(), 0);
-	await here("update retrieval set embedding_model = 'text-embedding-3-small'");
+	// The same one, of any server: as where the first document came before the copy.
+	await here("update retrieval set embedding_model = 'somewhere/text-embedding-3-small'");
+});
+
+test('vectors that are still to be copied are not left behind by another model', async () => {
+	const file = stack.conf({ ...SETTINGS, embedding_model: 'another' });
+	const ended = await new Promise((resolve) => {
+		execFile(programs.tenantgate(), ['-c', file, 'reembed', 'acme'], (error, stdout, stderr) =>
+			resolve({ status: error?.code ?? 0, stderr }));
+	});
+	assert.equal(ended.status, 1, ended.stderr);
+	assert.match(ended.stderr, /public\.embeddings is not copied yet\./);
+	assert.deepEqual(await here('select embedding_model, copied_to from retrieval'),
+		[['somewhere/text-embedding-3-small', '0']]);
 });
 
 test('killed in the middle, by two processes: each row once, in its order', async () => {
@@ -67,13 +82,14 @@ test('killed in the middle, by two processes: each row once, in its order', asyn
 	await killed.program.exit;
 	assert.ok(await copiedTo() > 0, 'it was killed in the middle');
 	await here("update retrieval set merger_until = now() - interval '1 s'");
+	await here("delete from document where id = 'doc_1'");	// by its owner, in the middle
 	const two = [await another(), await another()];
 	await Promise.all(two.map(wake));
 	await until('all is copied', async () => await copiedTo() === -1, 60000);
 	await here('drop trigger slowly on chunk');
 
 	const rows = `select id, content, metadata->>'documentId' as doc, embedding from embeddings
-		where embedding is not null and metadata ? 'documentId' and metadata->>'documentId' <> 'doc_2'`;
+		where embedding is not null and metadata->>'documentId' = any ('{doc_0,doc_9}')`;
 	assert.deepEqual(await here(`select count(*) from (select document_id, chunk_index, content,
 			embedding::text from chunk where document_id <> 'doc_2' except all select doc,
 			row_number() over (partition by doc order by id) - 1, content, embedding::text
@@ -82,14 +98,23 @@ test('killed in the middle, by two processes: each row once, in its order', asyn
 		(select count(*) from (${rows}) r)`), [['t']]);
 	assert.deepEqual(await here(`select bool_and(d.chunks = (select count(*) from chunk c where
 		c.document_id = d.id)) from document d`), [['t']]);
-	assert.deepEqual(await here("select id, title, mime_type, chunks > 900 from document where id <> " +
+	assert.deepEqual(await here("select id, title, mime_type, chunks > 40 from document where id <> " +
 		"'doc_2' order by 1"), [['doc_0', 'doc_0', 'application/pdf', 't'],
-		['doc_1', 'doc_1', 'application/pdf', 't']]);
+		['doc_9', 'doc_9', 'application/pdf', 't']], 'what was deleted does not come back');
 	assert.deepEqual(await here('select count(*) from embeddings'), [['3000']]);
 	assert.deepEqual(await here('select not_copied > 1000 from retrieval'), [['t']],
 		'without vector, without document, or of one that was stored with us');
 	assert.equal(two.filter((one) => /embeddings\.copied/.test(one.program.text())).length, 1);
 	await Promise.all(two.map((one) => one.program.stop()));
+});
+
+// Each of the processes before may have kept those of what was there at the time.
+test('the words of all that was copied are kept', async () => {
+	const one = await another();
+	await wake(one);
+	await until('each chunk is counted', async () => (await here(`select bool_and(d.chunks = (
+		select sum(s.chunks) from text_segment s where s.document_id = d.id)) from document d`))[0][0] === 't');
+	await one.program.stop();
 });
 
 test('what was copied is found, listed and deleted like any other; what was ours is as it was',
@@ -111,8 +136,37 @@ test('what was copied is found, listed and deleted like any other; what was ours
 		assert.equal((await client.get('/documents/doc_0')).status, 404);
 		assert.deepEqual(await here("select content from chunk where document_id = 'doc_2'"),
 			[['The lantern of ours.']]);
-		const again = await client.ingestText('New words for it.', { documentId: 'doc_1' });
+		const again = await client.ingestText('New words for it.', { documentId: 'doc_9' });
 		assert.equal(again.status, 201, again.body);
-		assert.deepEqual(await here("select content from chunk where document_id = 'doc_1'"),
+		assert.deepEqual(await here("select content from chunk where document_id = 'doc_9'"),
 			[['New words for it.']]);
+	});
+
+const foreign = {
+	'of other types': [`id uuid primary key default gen_random_uuid(), content text not null,
+		metadata jsonb not null, embedding vector(${DIMENSIONS})`, (owner) => `set role ${owner}`],
+	'that it may not read': [`id serial primary key, content text not null, metadata jsonb not null,
+		embedding vector(${DIMENSIONS})`, () => ''],
+};
+
+for (const [what, [columns, asOwner]] of Object.entries(foreign))
+	test(`a table ${what} is left alone, and holds up nothing`, async () => {
+		const name = `other-${columns.length}`;
+		const one = await another();
+		const client = await one.tenant(name);
+		assert.equal((await client.ingestText('The lamp.', { documentId: 'lamp' })).status, 201);
+		await one.program.stop();
+		const [[at, owner]] = await stack.sql(
+			`select db_name, db_user from tenants where tenant_id = '${name}'`, 'catalog');
+		await stack.sql(`${asOwner(owner)}; create table embeddings (${columns}); reset role;
+			update retrieval set embedding_model = 'text-embedding-3-small';
+			insert into chunk (document_id, chunk_index, content, embedding) select 'lamp', i, 'The lamp.',
+				embedding from chunk, generate_series(1, 2600) i;
+			update document set chunks = 2601`, at);
+		const next = await another();
+		assert.equal((await (await next.tenant(name)).search('lamp')).status, 200);
+		await until('the index is made', async () =>
+			(await stack.sql("select index_name <> '' from retrieval", at))[0][0] === 't');
+		assert.doesNotMatch(next.program.text(), /index\.failed/);
+		await next.program.stop();
 	});

@@ -4,6 +4,7 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { another, endHolders, IndexTenant, settings } from './lib/index-tenant.mjs';
+import { embeddingsOf, json, ModelServer } from './lib/model-server.mjs';
 import { until } from './lib/process.mjs';
 import { Stack } from './lib/stack.mjs';
 
@@ -190,3 +191,27 @@ test('a database that is asleep is not woken for it', async () => {
 	await t.put('sleeps a');
 	await t.settled('there is an index', (s) => s.name !== '');
 });
+
+// The index has them rounded to 16 bits, where nothing is above 65,504 or between 0 and 6e-8.
+for (const length of [1e-9, 1e9])
+	test(`vectors of length ${length} are found by it as others are`, async () => {
+		const model = await ModelServer.start();
+		model.embeddings = ({ body }, response) => {
+			const answer = embeddingsOf(body, { floats: true });
+			for (const item of answer.data)
+				item.embedding = item.embedding.map((x) => length * x);
+			return json(response, 200, answer);
+		};
+		const other = await another(stack, gate, { model_url: model.url });
+		const name = `long${Math.log10(length)}`;
+		const t = await IndexTenant.make(stack, other, name);
+		await t.fill(2600);
+		await t.put(`${name} first`);
+		const made = await t.settled('there is an index', (s) => s.name !== '');
+		await t.put(`${name} second`);
+		assert.deepEqual(await t.indexed(`${name}-second`), { total: 1, indexed: 1 });
+		assert.equal((await t.state()).name, made.name);
+		await t.findsAll();
+		await other.program.stop();
+		await model.stop();
+	});

@@ -4,7 +4,8 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { Client } from './lib/client.mjs';
 import { embeddingsOf, json, ModelServer } from './lib/model-server.mjs';
@@ -189,4 +190,122 @@ test('what no other file would get past ends the run', async () => {
 	assert.equal(ran.code, 1);
 	assert.match(ran.stderr, /^1 uploaded, 0 there already, 1 failed, 7 not come to: .*Run it again/m);
 	assert.match(ran.stdout, /\(too_many_documents\)$/m);
+});
+
+const folderOf = (name, files) => {
+	const made = join(stack.dir, name);
+	mkdirSync(made);
+	for (const [file, text] of Object.entries(files))
+		writeFileSync(join(made, file), text);
+	return made;
+};
+
+// What another program does to the folder meanwhile, and that no try waits.
+function meanwhile(name, does) {
+	const hook = join(stack.dir, `${name}.cjs`);
+	writeFileSync(hook, `const fs = require('node:fs');
+		Math.random = () => 0;
+		const before = (at, name, does) => {
+			const was = at[name];
+			at[name] = (path, ...rest) => {
+				does(String(path));
+				return was(path, ...rest);
+			};
+		};
+		const after = (at, name, does) => {
+			const was = at[name];
+			at[name] = (path, ...rest) => {
+				const result = was(path, ...rest);
+				return result instanceof Promise ? result.finally(() => does(String(path)))
+					: (does(String(path)), result);
+			};
+		};
+		${does}`);
+	return { NODE_OPTIONS: `--require ${hook}` };
+}
+
+test('names are bytes: what is no UTF-8, or turns round what is beside it, is stored as any other', async () => {
+	const made = folderOf('latin', { 'plain.txt': 'The jetty is old.' });
+	const inside = Buffer.concat([Buffer.from(`${made}/caf`), Buffer.from([0xe9])]);
+	mkdirSync(inside);
+	writeFileSync(Buffer.concat([inside, Buffer.from('/r'), Buffer.from([0xe9, 0xff]),
+		Buffer.from('sum.txt')]), 'The pier is new.');
+	writeFileSync(Buffer.concat([inside, Buffer.from('/r'), Buffer.from([0xe9, 0xfe]),
+		Buffer.from('sum.txt')]), 'The mole is high.');
+	writeFileSync(join(made, '\u202etxt.reip.txt'), 'What is read the other way round.');
+	const ran = await run(['--tenant', 'latin'], made);
+	assert.equal(ran.code, 0, ran.stderr + ran.stdout);
+	assert.match(ran.stderr, /^4 uploaded, 0 there already, 0 failed\.$/m);
+	const ids = (await listed(await gate.tenant('latin'))).map(({ id }) => id).sort();
+	assert.match(ids.join(), /^(path-[0-9a-f]{64},){3}plain\.txt$/);
+	assert.match((await run(['--tenant', 'latin'], made)).stderr, /^0 uploaded, 4 there already, /m);
+});
+
+test('what goes, grows or is shut while it runs ends nothing but itself', async () => {
+	const made = folderOf('moving', { 'a-goes.txt': 'One.', 'b-gone.txt': 'Two.', 'c-grows.log': 'Three.',
+		'z-stays.txt': 'Four.' });
+	mkdirSync(join(made, 'd-shut'));
+	const ran = await run(['--tenant', 'moving', '--jobs', '1'], made, meanwhile('moving', `
+		const goes = (name) => (path) => {
+			if (path.endsWith(name) && fs.existsSync(path))
+				fs.unlinkSync(path);
+		};
+		before(fs, 'statSync', goes('a-goes.txt'));
+		after(fs, 'statSync', goes('b-gone.txt'));
+		after(fs, 'openAsBlob', (path) => {
+			if (path.endsWith('c-grows.log'))
+				fs.appendFileSync(path, ' More.');
+		});
+		before(fs, 'readdirSync', (path) => {
+			if (path.endsWith('d-shut'))
+				throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' });
+		});`));
+	assert.equal(existsSync(join(made, 'a-goes.txt')), false);
+	assert.equal(ran.code, 1, ran.stderr + ran.stdout);
+	assert.match(ran.stderr, /^1 uploaded, 0 there already, 3 failed\.$/m);
+	const lines = ran.stdout.trimEnd().split('\n').sort();
+	assert.match(lines[0], /^b-gone\.txt: ENOENT/);
+	assert.match(lines[1], /^c-grows\.log: The file was changed while it was read\.$/);
+	assert.match(lines[2], /^d-shut: EACCES/);
+});
+
+test('vectors of another model end the run at once', async () => {
+	const made = folderOf('remodelled', { 'a.txt': 'One.', 'b.txt': 'Two.', 'c.txt': 'Three.' });
+	assert.equal((await run(['--tenant', 'remodelled'], made)).code, 0);
+	for (const name of ['a.txt', 'b.txt', 'c.txt'])
+		writeFileSync(join(made, name), `Anew: ${name}.`);
+	const other = await stack.tenantgate({ embedding_model: 'another' });
+	const ran = await run(['--tenant', 'remodelled', '--url', other.url, '--jobs', '1'], made);
+	assert.equal(ran.code, 1);
+	assert.match(ran.stderr, /^0 uploaded, 0 there already, 1 failed, 2 not come to: /m);
+	assert.match(ran.stdout, /^a\.txt: .*\(embedding_model_changed\)\n$/);
+	assert.equal(other.lines().filter((l) => l.event === 'access' && l.path === '/ingest').length, 1);
+	await other.program.stop();
+});
+
+// As at the end of a month's tokens; and a list that is cut once.
+test('what lasts longer than its tries ends the run; a list that is cut is asked for again', async () => {
+	const made = folderOf('spent', { 'a.txt': 'One.', 'b.txt': 'Two.' });
+	const asked = [];
+	const server = createServer((request, response) => {
+		asked.push(request.method);
+		request.resume();
+		if (request.method === 'GET' && asked.length === 1) {
+			response.writeHead(200, { 'content-length': 100 }).write('{"documents":[');
+			return setTimeout(() => response.destroy(), 20);
+		}
+		if (request.method === 'GET')
+			return response.end('{"documents":[],"nextCursor":null}');
+		return request.on('end', () => response.writeHead(429, { 'retry-after': 900000 })
+			.end('{"detail":"No tokens are left.","code":"token_quota_exceeded"}'));
+	});
+	await new Promise((resolve) => {
+		server.listen(0, '127.0.0.1', resolve);
+	});
+	const ran = await run(['--url', `http://127.0.0.1:${server.address().port}`, '--jobs', '1'], made,
+		meanwhile('spent', ''));
+	server.close();
+	assert.equal(ran.code, 1, ran.stderr);
+	assert.deepEqual(asked, ['GET', 'GET', 'POST']);
+	assert.match(ran.stderr, /^0 uploaded, 0 there already, 1 failed, 1 not come to: No tokens are left\./m);
 });

@@ -96,6 +96,17 @@ test('minScore leaves what is as near as that', async () => {
 	assert.deepEqual(await found({ minScore: bound, ownerId: 'nobody' }), []);
 });
 
+test('a score that is sent back as minScore finds its chunk again', async () => {
+	for (const words of [question, 'harbour', 'autumn ropes', 'the kettle', 'an inn', 'tide tables'])
+		for (const mode of ['vector', 'text', 'hybrid']) {
+			const { results } = (await acme.search(words, { topK: 100, mode })).json;
+			for (const { score, documentId } of results) {
+				const again = (await acme.search(words, { topK: 100, mode, minScore: score })).json.results;
+				assert.ok(again.some((r) => r.documentId === documentId), `${words}, ${mode}: ${score}`);
+			}
+		}
+});
+
 test('a result tells of its document', async () => {
 	const { results: [hit] } = (await acme.search(question, { documentId: 'tides' })).json;
 	assert.deepEqual({ ...hit, score: 0 }, { documentId: 'tides', title: 'On tides',

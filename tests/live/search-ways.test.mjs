@@ -190,6 +190,11 @@ test('an index is made through a pooler, and its session is as it was', async ()
 	assert.equal((await one.ingestText('Another.', { documentId: 'b' })).status, 201);
 	await until('an index is made', async () => await indexNow() !== 'none', 60000);
 	assert.equal((await one.search(NEEDLE)).json.results[0].content, NEEDLE);
+	// A build by several at once may write past its memory (pgvector's changelog, 0.8.2).
+	const [[alone, isOld]] = await here(`select reloptions @> '{parallel_workers=0}',
+		string_to_array(extversion, '.')::int[] < '{0,8,2}' from pg_class, pg_extension
+		where pg_class.oid = 'chunk'::regclass and extname = 'vector'`);
+	assert.equal(alone, isOld);
 	const settings = ['enable_seqscan', 'statement_timeout', 'lock_timeout',
 		'max_parallel_maintenance_workers'];
 	assert.deepEqual(execFileSync('psql', ['-X', '-A', '-t', '-q', '-d', bouncer.url(database),

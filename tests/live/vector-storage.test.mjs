@@ -61,6 +61,8 @@ test('2,000 numbers', async () => {
 	await storedIn(gate, 'most');
 	const database = await databaseOf('most');
 	const chunk = await keeps(database, 'chunk');
+	assert.deepEqual(await stack.sql("select reloptions @> '{vacuum_index_cleanup=off}' from pg_class" +
+		" where oid = 'public.chunk'::regclass", database), [['t']]);
 	assert.equal(chunk.storage, 'm');
 	assert.ok(chunk.rows > 80 && chunk.inRows, JSON.stringify(chunk));
 	assert.equal((await keeps(database, 'chunk_staged')).storage, 'm');

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "retrieval/index_rule.h"
+#include "retrieval/index_statement.h"
 
 static struct index_state s;
 
@@ -298,6 +298,35 @@ memory_is_what_was_measured(void **state)
 	assert_true(index_build_timeout_us(30000) == 900 * 1000000ull);
 }
 
+/* A build fits what it may take, and is alone where several would write past their memory. */
+static void
+a_build_has_its_settings(void **state)
+{
+	struct index_decision build = { .action = INDEX_BUILD, .bound = 10000 };
+	struct index_order o = { .state = &s, .decision = &build, .kind = &index_hnsw };
+	struct pg_query q;
+
+	(void)state;
+	database(10000, 10000);
+	o.memory_max = (size_t)1 << 30;
+	q = index_settings_query(&o, true);
+	assert_string_equal(q.params[0].data, "500000");
+	assert_string_equal(q.params[1].data, "42758");
+	assert_string_equal(q.params[2].data, "0");
+	assert_non_null(strstr(index_settings_query(&o, false).sql, "SET (parallel_workers = 0)"));
+	o.memory_max = (size_t)32 << 20;
+	s.column.version = 802;
+	q = index_settings_query(&o, true);
+	assert_string_equal(q.params[1].data, "32768");
+	assert_null(q.params[2].data);
+	assert_non_null(strstr(index_settings_query(&o, false).sql, "RESET (parallel_workers)"));
+	build.action = INDEX_DROP;
+	assert_non_null(index_settings_query(&o, true).sql);
+	assert_null(index_settings_query(&o, false).sql);
+	build.action = INDEX_MERGE;
+	assert_null(index_settings_query(&o, true).sql);
+}
+
 int
 main(void)
 {
@@ -315,6 +344,7 @@ main(void)
 		cmocka_unit_test(others_indexes_are_left_alone),
 		cmocka_unit_test(the_statement_is_of_the_columns_form),
 		cmocka_unit_test(memory_is_what_was_measured),
+		cmocka_unit_test(a_build_has_its_settings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

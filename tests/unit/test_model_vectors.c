@@ -2,6 +2,7 @@
 /*
  * An embeddings response to floats: both encodings, every refusal.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,6 +67,35 @@ vectors_are_placed_by_index(void **state)
 		assert_true(out[0] == 1 && out[1] == 2 && out[2] == 3 && out[5] == 0.5f);
 		assert_true(usage.known && usage.input_tokens == 5);
 	}
+}
+
+static void
+any_length_is_one_that_an_index_takes(void **state)
+{
+	static const struct {
+		const char *body;
+		float first, second;
+	} cases[] = {
+		{ LIST(ITEM("0", "[3e-30,4e-30,0]")), 3e-30f, 4e-30f },
+		{ LIST(ITEM("0", "[-3e30,4e30,0]")), -3e30f, 4e30f },
+		{ LIST(ITEM("0", "[1e-44,3e-45,0]")), 1e-44f, 3e-45f },
+		{ LIST(ITEM("0", "[3e38,3e38,3e38]")), 3e38f, 3e38f },
+		{ LIST(ITEM("0", "[70000,1,0]")), 70000, 1 },
+		{ LIST(ITEM("0", "[0.01,0.02,0]")), 0.01f, 0.02f },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		double length;
+
+		assert_null(read_vectors(cases[i].body, 1));
+		length = sqrt(
+		    (double)out[0] * out[0] + (double)out[1] * out[1] + (double)out[2] * out[2]);
+		assert_true(length >= 0.5 && length < 1);
+		assert_true((double)out[0] * cases[i].second == (double)out[1] * cases[i].first);
+	}
+	assert_null(read_vectors(LIST(ITEM("0", "[3000,0.5,0]")), 1));
+	assert_true(out[0] == 3000 && out[1] == 0.5f);
 }
 
 static void
@@ -140,6 +170,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vectors_are_placed_by_index),
+		cmocka_unit_test(any_length_is_one_that_an_index_takes),
 		cmocka_unit_test(bad_vectors_are_refused),
 		cmocka_unit_test(no_place_is_guessed_among_items_out_of_order),
 	};

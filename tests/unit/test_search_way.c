@@ -8,7 +8,10 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "retrieval/search_way.h"
+#include "retrieval/vector_settings.h"
 #include "tenantgate/retrieval.h"
 
 #define NOW RETRIEVAL_SCHEMA_TAIL
@@ -75,12 +78,51 @@ too_many_chunks_go_another_way_once(void **state)
 	}
 }
 
+/* Four candidates for each row that is wanted; behind a pooler all that a session has otherwise. */
+static void
+candidates_grow_with_what_is_wanted(void **state)
+{
+	static const struct {
+		enum vector_way way;
+		unsigned k;
+		bool has_session;
+		const char *is; /* among the settings; NULL: there are none */
+	} rows[] = {
+		{ WAY_INDEX, 25, true, NULL },
+		{ WAY_INDEX, 26, true, "hnsw.ef_search = 104;" },
+		{ WAY_INDEX, 100, true, "hnsw.ef_search = 400;" },
+		{ WAY_INDEX, 10, false, "hnsw.ef_search = 100;" },
+		{ WAY_INDEX, 10, false, "enable_seqscan = off;" },
+		{ WAY_INDEX, 10, false, "enable_sort = on;" },
+		{ WAY_INDEX, 10, false, "jit = off;" },
+		{ WAY_INDEX, 100, false, "hnsw.ef_search = 400;" },
+		{ WAY_INDEX_SOME, 10, true, "hnsw.ef_search = 400;" },
+		{ WAY_INDEX_SOME, 10, true, "enable_sort = off;" },
+		{ WAY_INDEX_SOME, 10, true, "hnsw.iterative_scan = relaxed_order" },
+		{ WAY_EXACT, 100, true, NULL },
+		{ WAY_TEXT, 100, true, NULL },
+	};
+	char settings[VECTOR_SETTINGS_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool is_set =
+		    vector_settings(rows[i].way, rows[i].k, rows[i].has_session, settings);
+
+		assert_int_equal(is_set, rows[i].is != NULL);
+		if (is_set && strstr(settings, rows[i].is) == NULL)
+			fail_msg("row %zu: %s", i, settings);
+	}
+	assert_non_null(strstr(search_settings(), "hnsw.ef_search=100 "));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_asked_for_and_what_there_is_say_the_way),
 		cmocka_unit_test(too_many_chunks_go_another_way_once),
+		cmocka_unit_test(candidates_grow_with_what_is_wanted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
