@@ -344,7 +344,7 @@ request_end(struct request *req, const struct err *err)
 		request_sweep(req);
 		request_expire_behind(req);
 	}
-	if (!err_is(err) || req->has_changed_chunks)
+	if (!err_is(err) || err->code == ERR_VECTORS || req->has_changed_chunks)
 		request_index(req);
 	if (record_is_wrong(req, err))
 		tenant_forget(req->ctx->tenants, req->tenant_id);

@@ -2,7 +2,8 @@
 /*
  * request_index: when a request has its tenant's index looked after (retrieval/indexing.h): at its
  * end, in the background, if the database was asked anyway and so is awake; at once where chunks
- * were stored or deleted.
+ * were stored or deleted. Also where each search is refused, for its vectors are another model's:
+ * what is still to be copied of an app's own must end before `reembed` can begin.
  */
 #include "api/request.h"
 

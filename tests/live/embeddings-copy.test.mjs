@@ -4,6 +4,7 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { embeddingsOf, json, ModelServer } from './lib/model-server.mjs';
 import { programs, Stack } from './lib/stack.mjs';
 import { until } from './lib/process.mjs';
 
@@ -36,6 +37,11 @@ const copiedTo = async () => Number((await here('select copied_to from retrieval
 const wake = async (from) => assert.equal((await (await from.tenant('acme')).search('lantern')).status,
 	200);
 
+const reembed = (tenant) => new Promise((resolve) => {
+	execFile(programs.tenantgate(), ['-c', stack.conf({ ...SETTINGS, embedding_model: 'another' }),
+		'reembed', tenant], (error, stdout, stderr) => resolve({ status: error?.code ?? 0, stderr }));
+});
+
 before(async () => {
 	await stack.surroundings();
 	gate = await stack.tenantgate(SETTINGS);
@@ -60,11 +66,7 @@ test('a table of another model, or other dimensions, is left alone', async () =>
 });
 
 test('vectors that are still to be copied are not left behind by another model', async () => {
-	const file = stack.conf({ ...SETTINGS, embedding_model: 'another' });
-	const ended = await new Promise((resolve) => {
-		execFile(programs.tenantgate(), ['-c', file, 'reembed', 'acme'], (error, stdout, stderr) =>
-			resolve({ status: error?.code ?? 0, stderr }));
-	});
+	const ended = await reembed('acme');
 	assert.equal(ended.status, 1, ended.stderr);
 	assert.match(ended.stderr, /public\.embeddings is not copied yet\./);
 	assert.deepEqual(await here('select embedding_model, copied_to from retrieval'),
@@ -170,3 +172,30 @@ for (const [what, [columns, asOwner]] of Object.entries(foreign))
 		assert.doesNotMatch(next.program.text(), /index\.failed/);
 		await next.program.stop();
 	});
+
+test('it is copied though each search is refused, and then comes the other model', async () => {
+	const one = await another();
+	const client = await one.tenant('late');
+	assert.equal((await client.ingestText('The lamp.', { documentId: 'lamp' })).status, 201);
+	await one.program.stop();
+	const [[at, owner]] = await stack.sql(
+		"select db_name, db_user from tenants where tenant_id = 'late'", 'catalog');
+	await stack.sql(`set role ${owner}; ${APPS}`, at);
+	// Its server does not have the former one, which could answer.
+	const server = await ModelServer.start();
+	server.embeddings = (request, response) => request.body.model === 'another'
+		? json(response, 200, embeddingsOf(request.body))
+		: json(response, 404, { error: { message: 'no such model' } });
+	const next = await stack.tenantgate({ ...SETTINGS, embedding_model: 'another',
+		model_url: server.url });
+	next.serviceKey = gate.serviceKey;
+	assert.equal((await (await next.tenant('late')).search('lamp')).status, 409);
+	await until('all is copied', async () =>
+		(await stack.sql('select copied_to from retrieval', at))[0][0] === '-1');
+	await next.program.stop();
+	await server.stop();
+	const ended = await reembed('late');
+	assert.equal(ended.status, 0, ended.stderr);
+	assert.deepEqual(await stack.sql(`select embedding_model, (select count(*) > 2900 from chunk)
+		from retrieval`, at), [['another', 't']]);
+});
