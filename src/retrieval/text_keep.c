@@ -73,15 +73,17 @@ const char text_store_statement[] =
 
 /* So many documents, and about so many chunks at a time: a statement of a tenth of a second, or
  * one large document. A lock tells apart what is being stored anew at the moment: that keeps its
- * words itself. */
+ * words itself. What was changed between the statement's beginning and the lock is left for the
+ * next one: the chunks that this one sees are those of before. */
 #define KEEP_SOME(condition) \
 	"WITH candidate AS MATERIALIZED (SELECT id," \
 	" coalesce(text_language, $1::pg_catalog.text) AS name," \
-	" chunks FROM public.document WHERE " condition \
+	" chunks, xmin AS version FROM public.document WHERE " condition \
 	" ORDER BY id LIMIT 50 FOR UPDATE SKIP LOCKED)," \
 	" wanted AS MATERIALIZED (SELECT id, name, " CONFIGURATION("name") " AS language" \
-	"  FROM (SELECT id, name, pg_catalog.sum(chunks) OVER (ORDER BY id)" PG_MINUS \
-	"chunks AS before FROM candidate) c WHERE before" PG_BELOW "500)," KEEP
+	"  FROM (SELECT c.id, c.name, pg_catalog.sum(c.chunks) OVER (ORDER BY c.id)" PG_MINUS \
+	"c.chunks AS before FROM candidate c JOIN public.document d ON d.id" PG_EQUALS "c.id" \
+	"   AND d.xmin" PG_EQUALS "c.version) w WHERE before" PG_BELOW "500)," KEEP
 
 const char text_store_missing_statement[] = KEEP_SOME(TEXT_IS_MISSING);
 const char text_store_owed_statement[] = KEEP_SOME(TEXT_IS_OWED);

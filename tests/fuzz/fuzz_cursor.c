@@ -42,7 +42,7 @@ check_of_document(struct slice text, struct arena *arena, struct buf *written)
 	fuzz_check(is_the_text(written, text));
 }
 
-/* A day that its month has, and a time of a day. */
+/* A day that its month has, and a time of a day; the T in either case (RFC 3339 5.6). */
 static bool
 is_a_time(const char *text)
 {
@@ -50,8 +50,8 @@ is_a_time(const char *text)
 	unsigned year, month, day, hour, minute, second;
 	bool is_leap;
 
-	if (sscanf(text, "%4u-%2u-%2uT%2u:%2u:%2u", &year, &month, &day, &hour, &minute, &second) !=
-	    6)
+	if (sscanf(text, "%4u-%2u-%2u%*1[Tt]%2u:%2u:%2u", &year, &month, &day, &hour, &minute,
+		&second) != 6)
 		return false;
 	is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 	return year > 0 && month >= 1 && month <= 12 && day >= 1 &&

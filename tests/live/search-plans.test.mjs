@@ -57,21 +57,26 @@ function nodesOf(plan) {
 
 const psql = promisify(execFile);
 
-// The nodes of a statement's plan in a session as ours.
-async function nodes({ database, covered, index }, number, { generic, k = 10, words = [] }) {
+// The nodes of a statement's plan in a session as ours; pooled: in one that others have, too, where
+// nothing is set but for the transaction.
+async function nodes({ database, covered, index }, number, { generic, pooled, k = 10, words = [] }) {
 	const vector = `(select embedding from chunk limit 1)`;
 	const wanted = { ids: "array['d1','d2']", owner: "'owner1'", hybrid: "'a word', 10" };
 	const filtered = `'["a", 1, "b", 1, "c", {"a": 1, "b": 2}, "d", ["x"]]'`;
-	const values = [`'${(await stack.sql(`select ${vector}`, database))[0][0]}'`, String(k),
-		...number === way.exactSome ? ['10000'] : [], ...words.filter((word) => word !== 'places').map((word) => wanted[word] ?? filtered)];
+	const given = words.filter((word) => word !== 'places').map((word) => wanted[word] ?? filtered);
+	if (number === way.exactSome)	// behind the question's words
+		given.splice(words.includes('hybrid') ? 1 : 0, 0, '10000');
+	const values = [`'${(await stack.sql(`select ${vector}`, database))[0][0]}'`, String(k), ...given];
 	const text = `set plan_cache_mode = force_${generic ? 'generic' : 'custom'}_plan;
 		prepare it as ${print(number, DIMENSIONS, index || 'none', covered, ...words)};
-		${number === way.indexSome || k > 25 ? print('local', number, k) : ''}
+		${print('local', number, k, ...pooled ? ['pooled'] : [])}
 		explain (format json) execute it (${values.join(', ')});`;
 	const { stdout } = await psql('psql', ['-X', '-A', '-t', '-q', '-v', 'ON_ERROR_STOP=1', '-d',
 		stack.pg.url(database), '-c', text],
-	{ maxBuffer: 16 << 20, env: { ...process.env, PGOPTIONS: print('settings').trim() } });
-	return nodesOf(JSON.parse(stdout)[0].Plan);
+	{ maxBuffer: 16 << 20, env: { ...process.env, PGOPTIONS: pooled ? '' : print('settings').trim() } });
+	const [explained] = JSON.parse(stdout);
+	assert.equal(explained.JIT, undefined);
+	return nodesOf(explained.Plan);
 }
 
 const scansOf = (all, table) => all.filter((n) => n['Relation Name'] === table);
@@ -114,6 +119,13 @@ for (const size of sizes)
 		for (const statistics of ['no statistics', 'statistics']) {
 			if (statistics === 'statistics')
 				await stack.sql('analyze', at.database);
+			for (const words of [[], ['hybrid'], ['ids'], ['owner'], ['hybrid', 'ids'], filters.slice(-1)])
+				await t.test(`${statistics}, through a pooler: ${words.join(' ') || 'all'}`, async () => {
+					const some = words.some((word) => word !== 'hybrid');
+					const one = await nodes(at, some ? way.exactSome : way.exact, { pooled: true, words });
+					assert.deepEqual([...usedFor(one, 'chunk_halfvec')], []);
+					assert.ok(scansOf(one, 'chunk').length <= 3, JSON.stringify(one));
+				});
 			for (const generic of [false, true]) {
 				// All of them once a size: a filter is not what the way depends on.
 				const filtering = (statistics === 'statistics' && generic ? filters : filters.slice(-1))

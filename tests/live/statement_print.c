@@ -5,7 +5,7 @@
  *
  *	statement_print schema DIMENSIONS	a tenant's database, statement by statement
  *	statement_print settings		of a session
- *	statement_print local WAY K		of a transaction; nothing where none are needed
+ *	statement_print local WAY K [pooled]	of a transaction; nothing where none are needed
  *	statement_print store			what keeps a document's words
  *	statement_print missing			... of documents that have none
  *	statement_print stage			... of a segment of a document on its way
@@ -44,12 +44,12 @@ schema_print(unsigned dimensions)
 }
 
 static int
-local_print(const char *way, const char *k)
+local_print(const char *way, const char *k, bool pooled)
 {
 	char settings[VECTOR_SETTINGS_SIZE];
 
 	if (vector_settings((enum vector_way)strtoul(way, NULL, 10), (unsigned)strtoul(k, NULL, 10),
-		true, settings))
+		!pooled, settings))
 		printf("%s;", settings);
 	return 0;
 }
@@ -140,8 +140,8 @@ main(int argc, char **argv)
 		return puts(staging_forget_statement) < 0;
 	if (argc == 3 && strcmp(argv[1], "sketch") == 0)
 		return sketch_print(argv[2]);
-	if (argc == 4 && strcmp(argv[1], "local") == 0)
-		return local_print(argv[2], argv[3]);
+	if ((argc == 4 || argc == 5) && strcmp(argv[1], "local") == 0)
+		return local_print(argv[2], argv[3], argc == 5);
 	if (argc >= 5)
 		return statement_print(argc, argv);
 	return 2;
