@@ -107,9 +107,11 @@ test('an index that waits for a forgotten transaction: a tenant with one connect
 		assert.equal((await waits()).length, 1, 'and was waiting meanwhile');
 		await release();
 		await isUpToDate('single', await newest());
-		await until('the connection of its own is closed', async () => (await stack.sql('select pid from ' +
-			`pg_stat_activity where datname = '${database}' and application_name = 'tenantgate'`))
-			.length === 1);
+		await until('the connection of its own is closed', async () => {
+			await finds('single');	// by the pool's, which may have been closed, too
+			return (await stack.sql('select pid from pg_stat_activity where ' +
+				`datname = '${database}' and application_name = 'tenantgate'`)).length === 1;
+		});
 	});
 
 test('a transaction that was forgotten: no index waits for it, and the reason is left', async () => {
