@@ -33,8 +33,7 @@ issuer_scopes_read(const char *text, unsigned *scopes, bool *has_own_only, struc
 	    !token_scopes_agree(
 		&(struct token_claims){ .scopes = *scopes, .has_own_only = *has_own_only }))
 		err_set(err, ERR_INVALID_FIELD,
-		    "Either own or sql: the first is for a user's own documents, the second "
-		    "reaches "
-		    "all that is in the database.");
+		    "Either own or sql: the first is for a user's own documents, the second is "
+		    "for all that is in the database.");
 	return !err_is(err);
 }

@@ -163,9 +163,8 @@ keys_keep(struct flow *f)
 	    k->issuer->conf.name, job->set->count, job->set->passed_over);
 	if (job->set->given_away > 0)
 		log_event(LOG_WARNING, "auth.jwks_private", NULL,
-		    "Of the keys that the jwks_url of issuer %s gives to anybody %u are private, "
-		    "or "
-		    "secrets; they are not used. Tell whoever runs it to make new ones.",
+		    "Of the keys that the jwks_url of issuer %s gives to anybody %u are private "
+		    "or secret; they are not used. Tell whoever runs it to make new ones.",
 		    k->issuer->conf.name, job->set->given_away);
 	k->is_ours = false;
 	issuer_keys_put(k->issuer->keys, job->set, clock_mono_us());
