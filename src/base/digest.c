@@ -23,19 +23,54 @@ sha256(struct slice in, uint8_t out[SHA256_SIZE])
 		abort();
 }
 
-void
-sha256_hex(struct slice in, char out[SHA256_HEX_SIZE])
+static void
+digest_hex(const uint8_t raw[SHA256_SIZE], char out[SHA256_HEX_SIZE])
 {
 	static const char digits[] = "0123456789abcdef";
-	uint8_t raw[SHA256_SIZE];
-	size_t i;
 
-	sha256(in, raw);
-	for (i = 0; i < SHA256_SIZE; i++) {
+	for (size_t i = 0; i < SHA256_SIZE; i++) {
 		out[2 * i] = digits[raw[i] >> 4];
 		out[2 * i + 1] = digits[raw[i] & 0xf];
 	}
 	out[2 * SHA256_SIZE] = '\0';
+}
+
+void
+sha256_hex(struct slice in, char out[SHA256_HEX_SIZE])
+{
+	uint8_t raw[SHA256_SIZE];
+
+	sha256(in, raw);
+	digest_hex(raw, out);
+}
+
+/* A struct sha256_sum is OpenSSL's context under a name of ours. */
+struct sha256_sum *
+sha256_begin(void)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+	if (context == NULL || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
+		abort();
+	return (struct sha256_sum *)context;
+}
+
+void
+sha256_add(struct sha256_sum *sum, struct slice in)
+{
+	if (in.len > 0 && EVP_DigestUpdate((EVP_MD_CTX *)sum, in.p, in.len) != 1)
+		abort();
+}
+
+void
+sha256_end_hex(struct sha256_sum *sum, char out[SHA256_HEX_SIZE])
+{
+	uint8_t raw[SHA256_SIZE];
+
+	if (EVP_DigestFinal_ex((EVP_MD_CTX *)sum, raw, NULL) != 1)
+		abort();
+	EVP_MD_CTX_free((EVP_MD_CTX *)sum);
+	digest_hex(raw, out);
 }
 
 void

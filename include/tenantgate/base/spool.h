@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spool: bytes in a file, for what is too large to lie in memory. The file has no name (open(2),
+ * O_TMPFILE): nobody else opens it, and it goes with its last descriptor, however the process ends.
+ *
+ *	spool_add, spool_add, ...  -->  spool_map  -->  read like memory  -->  spool_close
+ *
+ * A mapping is the file's pages themselves: they are the system's to take back, and are counted as
+ * memory of the process only while they are looked at, until spool_unload().
+ *
+ * All but spool_reader() may wait for the disk: for helper threads. One thread at a time. What the
+ * disk refuses (full, a quota, a fault) is ERR_OVERLOADED for the caller; why is logged as
+ * `spool.failed`.
+ */
+#ifndef TENANTGATE_BASE_SPOOL_H
+#define TENANTGATE_BASE_SPOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "tenantgate/base/buf.h"
+#include "tenantgate/base/digest.h"
+#include "tenantgate/base/err.h"
+#include "tenantgate/base/slice.h"
+
+/* A folder in which files can be made and written, for the caller to close, and never 0 to 2; -1
+ * with err set (ERR_CONF): a sentence that begins with the path. Makes a file there, and forgets
+ * it. */
+int	spool_folder_open(const char *path, struct err *);
+/* Whether its files lie in memory all the same (tmpfs(5)). */
+bool	spool_folder_is_memory(int folder);
+
+struct spool {
+	int	 fd;		/* owned; -1: there is no file yet */
+	size_t	 len;		/* bytes in it */
+	char	*map;		/* owned: all of it; NULL: not mapped */
+};
+void	spool_init(struct spool *);
+void	spool_close(struct spool *);		/* back to the state after spool_init() */
+
+/* At the end; the first makes the file, in the folder. Never of what is mapped. False with err set:
+ * then the file is not whole, and only to be closed. */
+bool	spool_add(struct spool *, int folder, struct slice, struct err *);
+/* All bytes, where they may be changed without a change of the file: a page that was changed is the
+ * process's own from then on. Good until spool_close(). False with err set. */
+bool	spool_map(struct spool *, struct slice *out, struct err *);
+
+/* Of a mapping, unchanged since: the pages of these bytes are not looked at for a while. What lies
+ * on a page only in part is left. */
+void	spool_unload(struct slice);
+/* As sha256_hex() and buf_slice(), and unload behind themselves. */
+void	spool_sha256_hex(struct slice, char out[SHA256_HEX_SIZE]);
+bool	spool_copy(struct slice, struct buf *out);
+/* A descriptor of its own to read the file from its beginning, and nothing else; for the caller to
+ * close. -1 with errno set. */
+int	spool_reader(const struct spool *);
+
+#endif
