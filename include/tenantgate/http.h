@@ -219,6 +219,14 @@ void		http_attach(struct http_exchange *, struct flow *);
 enum flow_rc	http_read_body(struct flow *, struct http_exchange *, struct buf *out)
 		    __attribute__((warn_unused_result));
 
+/* The same in pieces: done when `out` has `enough` bytes, and a block of the socket's more at the
+ * most, or the body is complete; the caller takes them, empties `out`, and asks for the next.
+ * Nothing of the connection is read in between but what is read ahead. out->max is the ceiling of
+ * what is still to come, and http_refuse_body() has said what a longer body is told. */
+enum flow_rc	http_read_body_piece(struct flow *, struct http_exchange *, struct buf *out,
+		    size_t enough) __attribute__((warn_unused_result));
+bool		http_body_is_complete(const struct http_exchange *);
+
 /* Asked whenever the body's buffer has grown, with its size in bytes; false, with err set, ends the
  * reading with that error. For what a handler bounds over many requests. */
 typedef bool	http_body_fn(void *arg, size_t bytes, struct err *);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * body: http_read_body(). The request's body goes from the parser to the reader's buffer, up to
- * its ceiling. Until a handler reads, nothing is parsed of it and no 100 is sent: a caller who is
- * not let in costs no body.
+ * body: http_read_body(). The request's body goes from the parser to the reader's buffer, up to its
+ * ceiling, all at once or a piece at a time. Until a handler reads, nothing is parsed of it and no
+ * 100 is sent: a caller who is not let in costs no body.
  *
  *	[no reader] --http_read_body--> [reader waits] --complete--> woken, reader detached
  *	                                    \-- error, time-out, client left --> woken with it
@@ -45,15 +45,15 @@ body_patience_us(const struct conn *c)
 	if (conf->body_rate_min == 0)
 		return conf->body_timeout_us;
 	due = c->x.body_began_us + conf->body_timeout_us +
-	    c->x.body->len * 1000000ull / conf->body_rate_min;
+	    (c->x.body_taken + c->x.body->len) * 1000000ull / conf->body_rate_min;
 	if (due <= now)
 		return 1;
 	return due - now < conf->body_timeout_us ? due - now : conf->body_timeout_us;
 }
 
-/* Parses what has come into x.body. True when the reading is over: the body is complete, or `why`
- * says what failed. A piece of the body puts the deadline off; other input (chunk sizes without
- * data) does not, or a client could hold the connection with it. */
+/* Parses what has come into x.body. True when the reading is over: the body or its piece is
+ * complete, or `why` says what failed. More of the body puts the deadline off; other input (chunk
+ * sizes without data) does not, or a client could hold the connection with it. */
 static bool
 body_advance(struct conn *c, struct err *why)
 {
@@ -63,15 +63,25 @@ body_advance(struct conn *c, struct err *why)
 	if (c->x.body->cap > cap && c->x.watch != NULL &&
 	    !c->x.watch(c->x.watch_arg, c->x.body->cap, why))
 		return true;
-	if (event == PARSE_DONE)
-		return true;
 	if (event == PARSE_DATA)
 		body_error(&c->x, c->x.body, why);
 	else if (event == PARSE_ERROR)
 		*why = c->parse.err;
+	else if (event == PARSE_DONE || c->x.body->len >= c->x.body_enough)
+		return true;
 	else if (c->x.body->len > had || c->deadline == 0)
 		conn_deadline(c, body_patience_us(c));
 	return err_is(why);
+}
+
+/* The buffer is the reader's again; who takes long with it is no slow client. */
+static void
+body_piece_end(struct conn *c)
+{
+	c->x.body_taken += c->x.body->len;
+	c->x.body_left_us = clock_mono_us();
+	c->x.body = NULL;
+	conn_deadline(c, 0);
 }
 
 /* Forgets the reader, its buffer and its deadline; returns it, to be woken. */
@@ -81,8 +91,7 @@ body_reader_detach(struct conn *c)
 	struct flow *reader = c->x.reader;
 
 	c->x.reader = NULL;
-	c->x.body = NULL;
-	conn_deadline(c, 0);
+	body_piece_end(c);
 	return reader;
 }
 
@@ -149,11 +158,12 @@ body_read_begin(struct flow *f, struct conn *c, struct buf *out)
 	struct err why = { .code = ERR_NONE };
 
 	c->x.body = out;
-	c->x.body_began_us = clock_mono_us();
+	c->x.body_began_us = c->x.body_began_us == 0
+	    ? clock_mono_us()
+	    : c->x.body_began_us + clock_mono_us() - c->x.body_left_us;
 	if (body_advance(c, &why)) {
-		c->x.body = NULL;
+		body_piece_end(c);
 		c->x.close |= err_is(&why);
-		conn_deadline(c, 0);
 		return err_is(&why) ? flow_fail_err(f, &why) : FLOW_NEXT;
 	}
 	body_send_continue(c);
@@ -206,6 +216,18 @@ http_refuse_body(struct http_exchange *x, const struct err *err)
 enum flow_rc
 http_read_body(struct flow *f, struct http_exchange *x, struct buf *out)
 {
+	return http_read_body_piece(f, x, out, SIZE_MAX);
+}
+
+bool
+http_body_is_complete(const struct http_exchange *x)
+{
+	return conn_of(x)->parse.state == PARSE_COMPLETE;
+}
+
+enum flow_rc
+http_read_body_piece(struct flow *f, struct http_exchange *x, struct buf *out, size_t enough)
+{
 	struct err why = { .code = ERR_NONE };
 	struct conn *c = conn_of(x);
 
@@ -217,9 +239,11 @@ http_read_body(struct flow *f, struct http_exchange *x, struct buf *out)
 	/* Before 100 is sent, so that the client need not send it at all. */
 	if (body_is_coded(&c->parse))
 		return body_refuse_coding(f, x);
-	if (c->parse.framing == PARSE_COUNTED && c->parse.length > out->max) {
+	if (x->body_began_us == 0 && c->parse.framing == PARSE_COUNTED &&
+	    c->parse.length > out->max) {
 		body_error(x, out, &why);
 		return flow_fail_err(f, &why);
 	}
+	x->body_enough = enough;
 	return body_read_begin(f, c, out);
 }

@@ -109,7 +109,11 @@ struct http_exchange {
 	struct flow		*reader;	/* borrowed: waits for the body */
 	struct flow		*writer;	/* borrowed: waits for the queue to shrink */
 	struct buf		*body;		/* borrowed: the reader's; NULL when nobody reads */
-	uint64_t		 body_began_us;	/* monotonic; meaningful while there is a body */
+	size_t			 body_enough;	/* bytes of it that the reader waits for */
+	uint64_t		 body_taken;	/* bytes of its pieces before this one */
+	uint64_t		 body_began_us;	/* monotonic, later by the time that nobody read;
+						 * 0: it has not begun */
+	uint64_t		 body_left_us;	/* monotonic: when the last piece was complete */
 	http_body_fn		*watch;		/* asked as the body grows; or NULL */
 	void			*watch_arg;	/* borrowed */
 	const struct err	*too_large;	/* borrowed; NULL: said in general words */

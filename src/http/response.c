@@ -40,6 +40,7 @@ response_open(struct conn *c)
 	x->timed = NULL;
 	x->watch = NULL;
 	x->too_large = NULL;
+	x->body_taken = x->body_began_us = 0;
 	x->bytes_out = 0;
 	buf_reset(&x->fields);
 	c->server->exchanges++;

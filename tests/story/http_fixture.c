@@ -18,6 +18,7 @@ struct handler {
 	struct http_fixture *fixture;
 	struct http_exchange *x;
 	struct buf body;
+	struct buf whole; /* of /pieces: those that were taken */
 	struct timer delay;
 	unsigned words;
 };
@@ -63,6 +64,43 @@ read_watched(struct flow *f)
 {
 	http_watch_body(((struct handler *)f)->x, refuse_large, NULL);
 	return read_body(f);
+}
+
+static const struct err pieces_too_large = { .code = ERR_TOO_LARGE,
+	.detail = "The pieces are too many." };
+
+static enum flow_rc
+await_piece(struct flow *f)
+{
+	struct handler *s = (struct handler *)f;
+
+	http_refuse_body(s->x, &pieces_too_large);
+	s->fixture->reader = s;
+	return http_read_body_piece(f, s->x, &s->body, PIECE_ENOUGH);
+}
+
+/* What a handler does with a piece takes ten seconds. */
+static enum flow_rc
+take_piece(struct flow *f)
+{
+	struct handler *s = (struct handler *)f;
+
+	if (!buf_slice(&s->whole, buf_view(&s->body)))
+		abort();
+	s->body.max -= s->body.len;
+	buf_reset(&s->body);
+	clock_test_advance(10 * 1000000);
+	atomic_fetch_add(&s->fixture->pieces, 1);
+	return http_body_is_complete(s->x) ? FLOW_NEXT : flow_goto(f, await_piece);
+}
+
+static enum flow_rc
+reply_whole(struct flow *f)
+{
+	struct handler *s = (struct handler *)f;
+
+	http_reply(s->x, 200, "text/plain", buf_view(&s->whole));
+	return FLOW_NEXT;
 }
 
 static enum flow_rc
@@ -148,6 +186,8 @@ static const struct {
 } handlers[] = {
 	{ "/echo", { { "body", read_body }, { "reply", reply_body } } },
 	{ "/watched", { { "body", read_watched }, { "reply", reply_body } } },
+	{ "/pieces",
+	    { { "piece", await_piece }, { "take", take_piece }, { "reply", reply_whole } } },
 	{ "/sleep", { { "sleep", delay }, { "reply", reply_hello } } },
 	{ "/unread", { { "reply", reply_unread } } },
 	{ "/words",
@@ -181,6 +221,7 @@ handler_release(struct flow *f)
 	struct handler *s = (struct handler *)f;
 
 	buf_free(&s->body);
+	buf_free(&s->whole);
 	timer_free(&s->delay);
 	free(s);
 }
@@ -200,6 +241,7 @@ handler_start(struct http_fixture *h, struct http_exchange *x, unsigned which)
 	s->fixture = h;
 	s->x = x;
 	buf_init(&s->body, FIXTURE_BODY_MAX);
+	buf_init(&s->whole, FIXTURE_BODY_MAX);
 	flow_start(&s->flow, &kinds[which], h->worker, NULL);
 	http_attach(x, &s->flow);
 }

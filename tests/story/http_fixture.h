@@ -25,8 +25,10 @@
  *	/words	streams 20		/flood	as much as is taken
  *	/wait	for 30 s		/break	streams, then fails
  *	/crash	ends without a response	/ask?q=	repeats q, and X-Word
+ *	/pieces	the body, which it reads piece by piece; the clock is put ahead at each
  *	any other path: as /hello
  */
+#define PIECE_ENOUGH 1000 /* bytes of a piece */
 #define WATCHED_MAX (32u << 10) /* of the buffer of a body to /watched, bytes */
 
 struct handler;
@@ -40,6 +42,7 @@ struct http_fixture {
 	atomic_uint		 refused;	/* requests that did not */
 	atomic_int		 refused_code;	/* enum err_code of the last one */
 	char			 refused_remote[64];	/* its; written before the count */
+	atomic_uint		 pieces;	/* that /pieces has taken */
 	atomic_uint		 ended;		/* handlers that ended */
 	atomic_int		 ended_code;	/* enum err_code of the last one */
 	atomic_ullong		 flooded;	/* bytes written by /flood */
