@@ -193,6 +193,12 @@ const struct conf_key conf_keys[] = {
 	SIZE("max_ingest_memory", api.ingest_memory_max, "512MiB", 8 * MIB, 1024 * GIB,
 	    "Documents and vectors held while they are ingested, in all, half for each; the "
 	    "tenants' shares of it are fair."),
+	RESTART(STRING, "spool_dir", api.spool_dir, "/var/tmp", CONF_EMPTY_ALLOWED,
+	    "A folder for files without a name, in which bodies of POST /ingest of more than 512 "
+	    "KiB lie while they are read; empty: they lie in memory, and no document is written "
+	    "to a disk."),
+	SIZE("max_spool_size", api.spool_max, "4GiB", 8 * MIB, 1024 * GIB,
+	    "Bytes of all these files; the tenants' shares of it are fair."),
 	DURATION("ingest_wait_timeout", api.ingest_wait_timeout_us, "30s", 1 * MS, 1 * HOURS,
 	    "How long a document waits for its share of that, before 503."),
 	NUMBER("max_document_embedding_calls", api.embedding_calls, "4", 1, 64,

@@ -21,6 +21,7 @@
 #include "privilege.h"
 #include "preflight_extractor.h"
 #include "tenantgate/base/arena.h"
+#include "tenantgate/base/spool.h"
 #include "tenantgate/wire/pem.h"
 #include "tenantgate/wire/pg_url.h"
 
@@ -196,6 +197,25 @@ check_program(const struct preflight *c)
 }
 
 static void
+check_spool(const struct preflight *c)
+{
+	const char *path = c->conf->api.spool_dir;
+	struct err err = { 0 };
+	int folder = *path == '\0' ? -1 : spool_folder_open(path, &err);
+
+	if (err_is(&err))
+		finding_add(c, c->errors, "spool_dir", " = %s", err.detail);
+	if (folder < 0)
+		return;
+	if (spool_folder_is_memory(folder))
+		finding_add(c, c->warnings, "spool_dir",
+		    " = %s: Files are in memory there (tmpfs); name a folder on a disk, or lower "
+		    "max_spool_size to the memory there is.",
+		    path);
+	close(folder);
+}
+
+static void
 check_certificates(const struct preflight *c, const char *key, const char *path)
 {
 	struct err err = { 0 };
@@ -347,6 +367,7 @@ preflight(const struct conf *conf, const char *path, bool is_loaded, struct buf 
 	check_reopening(&c);
 	check_reloading(&c);
 	check_program(&c);
+	check_spool(&c);
 	check_all_certificates(&c);
 	check_listeners(&c);
 	check_tls(&c);

@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host_division.h"
 
@@ -16,6 +17,7 @@
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
+#include "tenantgate/base/spool.h"
 
 #define FINDINGS_MAX	 (64u << 10)	/* bytes, of the certificates */
 #define HANDSHAKE_US_MAX 3600000000ull	/* of tls_handshake_timeout */
@@ -102,6 +104,34 @@ handshakes_open(void)
 	return offload_open(&conf);
 }
 
+/* Helpers of their own, too, for they wait for a disk. False with err set. */
+static bool
+process_spool_open(struct process *process, const struct conf *conf, struct err *err)
+{
+	struct err why = { .code = ERR_NONE };
+	struct offload_conf helpers;
+
+	if (*conf->api.spool_dir == '\0')
+		return true;
+	offload_conf_init(&helpers);
+	helpers.name = "spool";
+	process->shared.spool_helpers = offload_open(&helpers);
+	process->shared.spool_folder = spool_folder_open(conf->api.spool_dir, &why);
+	if (!err_is(&why))
+		return true;
+	process->shared.spool_folder = 0;
+	err_set(err, ERR_CONF, "The value of spool_dir does not do. %s", why.detail);
+	return false;
+}
+
+static void
+process_spool_close(struct process *process)
+{
+	offload_close(process->shared.spool_helpers);
+	if (process->shared.spool_folder != 0)
+		close(process->shared.spool_folder);
+}
+
 /* False with err set: the first fault of the certificates. */
 static bool
 tls_open(struct process *process, struct err *err)
@@ -151,7 +181,7 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	}
 	offload_conf_init(&offload);
 	process->offload = offload_open(&offload);
-	if (!tls_open(process, err))
+	if (!tls_open(process, err) || !process_spool_open(process, conf, err))
 		return false;
 	process->pools = tenant_pools_open(conf);
 	budgets_open(process, conf);
@@ -200,6 +230,7 @@ process_close(struct process *process)
 		pools_close(process->pools);
 	offload_close(process->offload);
 	offload_close(process->handshakes);
+	process_spool_close(process);
 	if (process->replicas != NULL)
 		replicas_close(process->replicas);
 	model_shares_close(process->models);

@@ -17,7 +17,8 @@
 
 /* Blocked before the first thread is made, which inherits the mask: so they are read in the main
  * thread alone, and there is no signal handler. A write to a closed connection is an EPIPE where it
- * happens, not a SIGPIPE; a stray USR2 must not end the process. False without a descriptor. */
+ * happens, not a SIGPIPE, and so is one past a limit of files' sizes; a stray USR2 must not end the
+ * process. False without a descriptor. */
 bool
 signals_open(struct service *s, struct err *err)
 {
@@ -32,6 +33,7 @@ signals_open(struct service *s, struct err *err)
 	sigaddset(&set, RELOAD_SIGNAL);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGUSR2, SIG_IGN);
 	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s->signals == -1)

@@ -59,6 +59,8 @@ struct api_conf {
 	unsigned	ingests_max;			/* of one tenant at a time */
 	size_t		ingest_memory_max;		/* bytes, of all documents being ingested */
 	uint64_t	ingest_wait_timeout_us;		/* for a share of it */
+	const char	*spool_dir;			/* a folder for large ones; "": in memory */
+	uint64_t	spool_max;			/* bytes, of all files there */
 	unsigned	embedding_calls;		/* for one document at a time */
 	size_t		embedding_window;		/* bytes of its vectors in memory */
 	unsigned	top_k;				/* chunks found, unless the body says */
@@ -99,6 +101,7 @@ struct api_budgets {
 	struct share_budget	*ingests;	/* owned, as all: places; a ceiling by tenant */
 	struct share_budget	*documents;	/* bytes: bodies, and the texts made of them */
 	struct share_budget	*vectors;	/* bytes */
+	struct share_budget	*spool;		/* bytes: bodies on the disk, and parts of them */
 	struct share_budget	*parsers;	/* processes that read PDFs */
 };
 void	api_budgets_open(struct api_budgets *, const struct api_conf *);
@@ -121,6 +124,8 @@ struct api_shared {
 	atomic_uint		sweeps;		/* of lists of documents, under way */
 	atomic_uint		expiries;	/* behind requests (api/request_expire.c) */
 	_Atomic unsigned	refusals;	/* of keys, held back at the moment */
+	int			spool_folder;	/* owned: of spool_dir; 0: none, all is in memory */
+	struct offload		*spool_helpers;	/* owned: wait for the disk; NULL: nobody does */
 	struct indexing		*indexing;	/* owned; NULL: no index is made */
 	struct http_shared	*clients;	/* borrowed: the public listener's; or NULL */
 	/* When the configuration in force was read, by the wall clock, and whether the last try

@@ -16,6 +16,7 @@ share_rows_fill(struct share_row rows[SHARE_ROWS], const struct admin_context *c
 		{ "ingests", budgets->ingests, { 0 } },
 		{ "document_bytes", budgets->documents, { 0 } },
 		{ "vector_bytes", budgets->vectors, { 0 } },
+		{ "spool_bytes", budgets->spool, { 0 } },
 		{ "extractors", budgets->parsers, { 0 } },
 		{ "index_builds", indexing_budget(ctx->api->shared->indexing), { 0 } },
 	};

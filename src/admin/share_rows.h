@@ -13,7 +13,7 @@ struct share_row {
 	struct share_stats	 stats;
 };
 
-#define SHARE_ROWS 8
+#define SHARE_ROWS 9
 void	share_rows_fill(struct share_row[SHARE_ROWS], const struct admin_context *);
 
 #endif

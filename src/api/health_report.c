@@ -176,6 +176,7 @@ put_figures(const struct api_context *ctx, struct buf *b)
 	put_budget(b, "ingests", budgets->ingests);
 	put_budget(b, "document_bytes", budgets->documents);
 	put_budget(b, "vector_bytes", budgets->vectors);
+	put_budget(b, "spool_bytes", budgets->spool);
 	put_budget(b, "extractors", budgets->parsers);
 	put_helpers(b, ctx->offload);
 	put_pools(b, ctx->pools);

@@ -12,6 +12,7 @@
  *    the deadline) ends the request, whose response says what is stored.
  */
 #include "api/handlers.h"
+#include "api/ingest_arrive.h"
 #include "api/ingest_item.h"
 #include "api/ingest_memory.h"
 #include "api/ingest_report.h"
@@ -24,8 +25,8 @@
 
 static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_begin, ingest_file,
     ingest_equal, ingest_equal_found, ingest_find, ingest_intended, ingest_describe,
-    ingest_described, ingest_extract, ingest_chunk, ingest_reserve, ingest_intend, ingest_embed,
-    ingest_store, ingest_stored, ingest_list, ingest_next;
+    ingest_described, ingest_cut_out, ingest_extract, ingest_chunk, ingest_reserve, ingest_intend,
+    ingest_embed, ingest_store, ingest_stored, ingest_list, ingest_next;
 static flow_end_fn ingest_end;
 
 static const struct flow_step ingest_steps[] = {
@@ -44,6 +45,7 @@ static const struct flow_step ingest_steps[] = {
 	{ "find", ingest_find },
 	{ "describe", ingest_describe },
 	{ "described", ingest_described },
+	{ "cut_out", ingest_cut_out },
 	{ "extract", ingest_extract },
 	{ "chunk", ingest_chunk },
 	{ "share", ingest_reserve },
@@ -82,7 +84,7 @@ ingest_read(struct flow *f)
 
 	ingest_body_limit(&in->req, &in->too_large);
 	http_refuse_body(in->req.x, &in->too_large);
-	return http_read_body(f, in->req.x, &in->req.body);
+	return ingest_arrive(f, &in->memory, &in->arrived);
 }
 
 static enum flow_rc
@@ -90,13 +92,10 @@ ingest_parse(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 	struct err err = { .code = ERR_NONE };
-	size_t bytes = in->req.body.len;
 
 	if (!ingest_query_check(http_query(in->req.x), &err))
 		return flow_fail_err(f, &err);
-	in->work = ingest_work_new(&in->req);
-	ingest_memory_move(&in->memory, &work_of(in)->grants);
-	return body_job_run(f, bytes, ingest_work_parse, ingest_work_free, &in->work);
+	return ingest_begin_work(f, in);
 }
 
 /* From here on a stream of events may be open: later failures go into it. */
@@ -185,10 +184,6 @@ ingest_find(struct flow *f)
 	    &in->is_found);
 }
 
-/* The same bytes under the same id are embedded no more: what the request says anew of them is
- * written, and the row listed. Listing it again is not in vain: an earlier request may have died
- * before its own listing. Other bytes stay whose the document is, and are not embedded by another
- * model than what is there. */
 static enum flow_rc
 ingest_describe(struct flow *f)
 {
@@ -196,13 +191,7 @@ ingest_describe(struct flow *f)
 
 	if (ingest_gives_way(in))
 		return ingest_refuse_terms(f);
-	in->is_same = in->is_found && ingest_item_is(item_of(in), &in->found);
-	if (in->is_same && ingest_item_merge(item_of(in), &in->found))
-		return store_describe(f, &in->req.lease, schema_of(in), own_user(&in->req),
-		    &item_of(in)->document, &in->is_found);
-	if (in->is_found && in->found.owner != NULL)
-		item_of(in)->document.owner = in->found.owner;
-	return in->is_same ? FLOW_NEXT : request_vectors(&in->req);
+	return ingest_describe_found(f, in);
 }
 
 /* A document that went, or changed, while it was described is stored as if it had not been
@@ -216,16 +205,29 @@ ingest_described(struct flow *f)
 	return in->is_same && in->is_found ? flow_goto(f, ingest_list) : FLOW_NEXT;
 }
 
+/* Of a form on the disk, for its reader. */
+static enum flow_rc
+ingest_cut_out(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+
+	ingest_report_progress(&in->report, "extract", 0, 1);
+	if (!ingest_work_is_cut_out(work_of(in)))
+		return FLOW_NEXT;
+	return ingest_run_work(f, in, item_of(in)->bytes.len, ingest_work_cut_out);
+}
+
 static enum flow_rc
 ingest_extract(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
-	struct ingest_item *item = item_of(in);
+	struct ingest_work *w = in->work;
+	struct extract_in document = ingest_work_document(w, item_of(in));
 
-	ingest_report_progress(&in->report, "extract", 0, 1);
+	if (err_is(&w->job.err))
+		return flow_fail_err(f, &w->job.err);
 	return extract_run(f, &in->req.conf->extract, in->req.ctx->shared->budgets.parsers,
-	    slice_str(in->req.tenant_id), item->document.mime_type, item->bytes, item->password,
-	    &work_of(in)->extracted, &work_of(in)->job.err);
+	    slice_str(in->req.tenant_id), &document, &w->extracted, &w->job.err);
 }
 
 static enum flow_rc
@@ -239,8 +241,7 @@ ingest_chunk(struct flow *f)
 	    !ingest_memory_text(&in->memory, w->extracted.text.cap + item_of(in)->text_bytes,
 		&w->grants, &err))
 		return ingest_refuse(f, &err);
-	return body_job_run(f, ingest_work_cut_bytes(w), ingest_work_cut, ingest_work_free,
-	    &in->work);
+	return ingest_run_work(f, in, ingest_work_cut_bytes(w), ingest_work_cut);
 }
 
 /* Its share of memory before the vectors are made; no database, catalog or extractor is held
@@ -358,9 +359,9 @@ ingest_next(struct flow *f)
 	if (w->at + 1 < w->items.count) {
 		w->at++;
 		flow_goto(f, ingest_file);
-		return body_job_run(f,
+		return ingest_run_work(f, in,
 		    ingest_work_clear_bytes(in->work, model_dimensions(in->req.ctx->model)),
-		    ingest_work_clear, ingest_work_free, &in->work);
+		    ingest_work_clear);
 	}
 	in->req.streaming = false;
 	if (!ingest_report_finish(&in->report))
@@ -379,8 +380,7 @@ ingest_end(struct flow *f, const struct err *err)
 		ingest_report_error(&in->report, err);
 	else if (err_is(err) && http_status(in->req.x) == 0 && err->code != ERR_CLIENT_GONE)
 		ingest_report_rest(&in->report, err);
-	body_job_end(&in->req, ingest_work_free, in->work,
-	    ingest_work_clear_bytes(in->work, model_dimensions(in->req.ctx->model)));
+	ingest_end_work(in);
 	ingest_report_free(&in->report);
 	request_end(&in->req, err);
 }

@@ -4,6 +4,7 @@
  */
 #include "api/ingest_body.h"
 
+#include "api/ingest_form.h"
 #include "api/ingest_item.h"
 
 #include "tenantgate/auth/tenant_named.h"
@@ -122,8 +123,8 @@ add_files(const struct parts *parts, const struct ingest_form *form, struct aren
 /* A form's fields hold for each of its files. One id for several files would store each in the
  * place of the one before. */
 static bool
-read_multipart(const struct ingest_head *head, char *body, size_t len, struct arena *arena,
-    struct ingest_items *out, struct err *err)
+read_multipart(const struct ingest_head *head, const struct ingest_source *source,
+    struct arena *arena, struct ingest_items *out, struct err *err)
 {
 	struct slice boundary = multipart_boundary(head->content_type);
 	struct ingest_form form = form_of(head);
@@ -137,7 +138,9 @@ read_multipart(const struct ingest_head *head, char *body, size_t len, struct ar
 		    "characters.");
 		return false;
 	}
-	if (!multipart_read(body, len, boundary, parts, err))
+	if (!multipart_read(source->body, source->len, source->decoded != NULL, boundary, parts,
+		err) ||
+	    !ingest_form_decode(parts, source, err))
 		return false;
 	if (!form_names_agree(parts, head->tenant, err) || !form_fields(parts, &form, err))
 		return false;
@@ -277,25 +280,22 @@ ingest_query_check(struct slice query, struct err *err)
 }
 
 bool
-ingest_body_read(const struct ingest_head *head, char *body, size_t len, struct arena *arena,
+ingest_body_is_copied(struct slice content_type)
+{
+	return media_type_is(content_type, "application/json");
+}
+
+/* The JSON's text is in the arena. A NUL of it becomes a blank; ids and names with one are refused
+ * as they are read. */
+static bool
+read_json(const struct ingest_head *head, struct slice text, struct arena *arena,
     struct ingest_items *out, struct err *err)
 {
-	struct slice text = slice_of(body, len);
-	struct ingest_form form = form_of(head);
-	json_t *root;
+	json_t *root = json_nodes_fit(text, INGEST_NODES_MAX, err)
+	    ? json_read_object_with_nul(text, err)
+	    : NULL;
 	bool ok;
 
-	out->count = 0;
-	out->copied = false;
-	if (media_type_is(head->content_type, "multipart/form-data"))
-		return read_multipart(head, body, len, arena, out, err);
-	if (!media_type_is(head->content_type, "application/json"))
-		return ingest_item_add(out, &form, text, head->content_type, head->file_name, arena,
-		    err);
-	/* A NUL of the text becomes a blank; ids and names with one are refused as they are
-	 * read. */
-	root = json_nodes_fit(text, INGEST_NODES_MAX, err) ? json_read_object_with_nul(text, err)
-							   : NULL;
 	if (root == NULL)
 		return false;
 	ok = tenant_named_in_json(root, head->tenant, err) &&
@@ -303,4 +303,21 @@ ingest_body_read(const struct ingest_head *head, char *body, size_t len, struct 
 	json_decref(root);
 	out->copied = true;
 	return ok;
+}
+
+bool
+ingest_body_read(const struct ingest_head *head, const struct ingest_source *source,
+    struct arena *arena, struct ingest_items *out, struct err *err)
+{
+	struct slice text = slice_of(source->body, source->len);
+	struct ingest_form form = form_of(head);
+
+	out->count = 0;
+	out->copied = out->is_mapped = false;
+	if (ingest_body_is_copied(head->content_type))
+		return read_json(head, text, arena, out, err);
+	out->is_mapped = source->decoded != NULL;
+	if (media_type_is(head->content_type, "multipart/form-data"))
+		return read_multipart(head, source, arena, out, err);
+	return ingest_item_add(out, &form, text, head->content_type, head->file_name, arena, err);
 }

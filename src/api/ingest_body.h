@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ingest_body: which documents POST /ingest brings: multipart/form-data, a raw body with its
- * Content-Type, or JSON with the text. Pure but for the ids it makes; strings are in the arena,
- * document bytes are ranges of the body (of the arena for JSON), which must outlive the items. What
- * a form has encoded is decoded in the body itself.
+ * Content-Type, or JSON with the text. Pure but for the ids it makes, and for what it decodes of a
+ * body on the disk; strings are in the arena, document bytes are ranges of the body (of the arena
+ * for JSON), which must outlive the items.
  */
 #ifndef API_INGEST_BODY_H
 #define API_INGEST_BODY_H
@@ -13,6 +13,7 @@
 #include "tenantgate/base/err.h"
 #include "tenantgate/base/id.h"
 #include "tenantgate/base/slice.h"
+#include "tenantgate/base/spool.h"
 #include "tenantgate/retrieval.h"
 
 #define INGEST_FILES_MAX	16	/* of one form */
@@ -39,6 +40,18 @@ struct ingest_items {
 	struct ingest_item	items[INGEST_FILES_MAX];
 	unsigned		count;
 	bool			copied;		/* the bytes are in the arena: the body may go */
+	bool			is_mapped;	/* they are in mappings of files (base/spool.h) */
+};
+
+struct ingest_source {
+	char			*body;	/* borrowed, and rewritten: a form's names are decoded where
+					 * they are, and what it has in base64, too */
+	size_t			 len;
+	/* The body is a mapping: what it has in base64 is added to this file, for the caller to
+	 * close after the items. NULL: it is in memory. */
+	struct spool		*decoded;
+	multipart_sink_fn		*add;		/* to that file */
+	void			*arg;		/* of add() */
 };
 
 /* What the request has outside its body; p NULL where it has not. */
@@ -55,10 +68,12 @@ struct ingest_head {
 };
 
 /* False with err naming the field: ERR_INVALID_FIELD, ERR_INVALID_JSON, ERR_BAD_REQUEST (the form),
- * ERR_MEDIA_TYPE, ERR_DOC_EMPTY, ERR_TOO_LARGE (the arena is full), ERR_OVERLOADED (no memory). A
- * document without an id gets a random one. */
-bool	ingest_body_read(const struct ingest_head *, char *body, size_t len, struct arena *,
+ * ERR_MEDIA_TYPE, ERR_DOC_EMPTY, ERR_TOO_LARGE (the arena is full), ERR_OVERLOADED (no memory, no
+ * disk). A document without an id gets a random one. */
+bool	ingest_body_read(const struct ingest_head *, const struct ingest_source *, struct arena *,
 	    struct ingest_items *, struct err *);
+/* Whether such a body is read into memory: JSON is. */
+bool	ingest_body_is_copied(struct slice content_type);
 /* Whether every '%' is followed by two hexadecimal digits (RFC 3986, 2.1), none is NUL, and none of
  * our parameters is there twice. http_query_get() has nothing for a value that cannot be decoded,
  * and a misspelt documentId would be taken for none: the document would get a new id instead of

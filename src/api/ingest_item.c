@@ -226,13 +226,16 @@ ingest_item_entitle(struct ingest_item *item, struct slice text, struct arena *a
 
 /* The digest by which the same bytes are known again; over the bytes as they were sent. */
 static bool
-set_digest(struct ingest_item *item, struct arena *arena, struct err *err)
+set_digest(struct ingest_item *item, bool is_mapped, struct arena *arena, struct err *err)
 {
 	char *hex = arena_alloc(arena, SHA256_HEX_SIZE);
 
 	if (hex == NULL)
 		return ingest_fields_too_large(arena, err);
-	sha256_hex(item->bytes, hex);
+	if (is_mapped)
+		spool_sha256_hex(item->bytes, hex);
+	else
+		sha256_hex(item->bytes, hex);
 	item->document.sha256 = hex;
 	item->document.bytes = item->bytes.len;
 	return true;
@@ -318,7 +321,8 @@ ingest_item_add(struct ingest_items *out, const struct ingest_form *form, struct
 	d->metadata = metadata_text(arena, form->metadata, err);
 	if (d->id == NULL || d->metadata == NULL ||
 	    !set_expiry(item, form->expires_at, arena, err) ||
-	    !set_password(item, form->password, arena, err) || !set_digest(item, arena, err))
+	    !set_password(item, form->password, arena, err) ||
+	    !set_digest(item, out->is_mapped, arena, err))
 		return false;
 	out->count++;
 	return true;

@@ -7,20 +7,27 @@
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/mutation.h"
 
-#define WAITING_MAX 1000		/* documents of one tenant that wait; more are refused */
+#define WAITING_MAX 1000 /* documents of one tenant that wait; more are refused */
+
+static bool
+has_spool(const struct api_conf *conf)
+{
+	return conf->spool_dir != NULL && *conf->spool_dir != '\0';
+}
 
 /* The client hears only that its body is too large; the operator, which key says so. */
 static void
 documents_check(const struct api_budgets *b, const struct api_conf *conf)
 {
-	uint64_t largest = share_largest_grown(b->documents);
+	uint64_t largest = share_largest_grown(has_spool(conf) ? b->spool : b->documents);
 
 	if (largest < conf->document_max)
 		log_event(LOG_WARNING, "serve.ingest_memory", NULL,
-		    "With this max_ingest_memory a document may have %llu bytes, and not the %zu "
-		    "of max_document_size; three eighths of it are the most that one tenant may "
-		    "have.",
-		    (unsigned long long)largest, conf->document_max);
+		    "With this %s a document may have %llu bytes, and not the %zu of "
+		    "max_document_size; three %s of it are the most that one tenant may have.",
+		    has_spool(conf) ? "max_spool_size" : "max_ingest_memory",
+		    (unsigned long long)largest, conf->document_max,
+		    has_spool(conf) ? "quarters" : "eighths");
 }
 
 void
@@ -42,9 +49,13 @@ api_budgets_open(struct api_budgets *b, const struct api_conf *conf)
 	budget.ceiling = 0;
 	budget.has_headroom = true;
 	b->documents = share_open(&budget);
-	documents_check(b, conf);
 	budget.noun = "bytes of memory for vectors";
 	b->vectors = share_open(&budget);
+	budget.noun = "bytes of documents on the disk";
+	budget.setting = "max_spool_size";
+	budget.capacity = conf->spool_max;
+	b->spool = share_open(&budget);
+	documents_check(b, conf);
 	b->parsers = extract_parsers_open(&conf->extract);
 }
 
@@ -54,6 +65,7 @@ api_budgets_configure(struct api_budgets *b, const struct api_conf *conf)
 	share_set_ceiling(b->ingests, conf->ingests_max);
 	share_resize(b->documents, conf->ingest_memory_max / 2);
 	share_resize(b->vectors, conf->ingest_memory_max / 2);
+	share_resize(b->spool, conf->spool_max);
 	share_set_waiting(b->ingests, WAITING_MAX, conf->ingest_wait_timeout_us);
 	share_set_waiting(b->documents, WAITING_MAX, conf->ingest_wait_timeout_us);
 	share_set_waiting(b->vectors, WAITING_MAX, conf->ingest_wait_timeout_us);
@@ -67,6 +79,7 @@ api_budgets_close(struct api_budgets *b)
 	share_close(b->ingests);
 	share_close(b->documents);
 	share_close(b->vectors);
+	share_close(b->spool);
 	share_close(b->parsers);
 }
 
@@ -76,6 +89,7 @@ api_budgets_condition(const struct api_budgets *b, struct condition *out)
 	share_condition(b->ingests, out);
 	share_condition(b->documents, out);
 	share_condition(b->vectors, out);
+	share_condition(b->spool, out);
 	share_condition(b->parsers, out);
 }
 
@@ -136,7 +150,8 @@ ingest_memory_enter(struct flow *f, struct ingest_memory *m, struct request *req
 	flow_defer(f, ingest_memory_free, m);
 	if (!share_try(budgets_of(m)->ingests, memory_tenant(m), 1, 1, &m->place, &err))
 		return flow_fail_err(f, &err);
-	largest = share_largest_grown(budgets_of(m)->documents);
+	largest = share_largest_grown(
+	    req->ctx->shared->spool_folder != 0 ? budgets_of(m)->spool : budgets_of(m)->documents);
 	if (req->body.max > largest)
 		req->body.max = largest;
 	http_watch_body(req->x, ingest_body_grown, m);
@@ -148,6 +163,12 @@ ingest_memory_move(struct ingest_memory *m, struct ingest_grants *g)
 {
 	g->body = m->body;
 	m->body = (struct share_grant){ .budget = NULL };
+}
+
+bool
+ingest_memory_copy(struct ingest_memory *m, size_t bytes, struct err *err)
+{
+	return share_try(budgets_of(m)->documents, memory_tenant(m), 1, bytes, &m->body, err);
 }
 
 /* Of what can never fit beside its own body it is not said that it may be tried again. */

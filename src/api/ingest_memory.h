@@ -3,9 +3,10 @@
  * ingest_memory: what a POST /ingest takes of the tenants' shares: a place, and the bytes that it
  * holds in memory, from two halves of max_ingest_memory:
  *
- *	documents	the body as it arrives, then the text that an extractor has made of it. It
- *			is taken as it grows and never waited for: more than the tenant's share is
- *			503 at once. (Two half-read bodies that waited would wait for each other.)
+ *	documents	the body as it arrives (of one that goes to the disk, ingest_arrive.h, a
+ *			piece), then the text that is made of it. It is taken as it grows and never
+ *			waited for: more than the tenant's share is 503 at once. (Two half-read
+ *			bodies that waited would wait for each other.)
  *	vectors		the vectors of one document that are in memory at a time, and the answers
  *			that they come in (ingest_embed.h), known when it is cut into chunks; waited
  *			for in the order of tenants.
@@ -45,6 +46,8 @@ struct ingest_memory {
  * declared. */
 enum flow_rc	ingest_memory_enter(struct flow *, struct ingest_memory *, struct request *)
 		    __attribute__((warn_unused_result));
+/* Before a body on the disk is read into memory: for so many bytes of it. As above. */
+bool		ingest_memory_copy(struct ingest_memory *, size_t bytes, struct err *);
 /* The body is the work's now. */
 void		ingest_memory_move(struct ingest_memory *, struct ingest_grants *);
 /* For a text of so many bytes, 0 for none. False with err set: ERR_OVERLOADED, ERR_TOO_LARGE. */

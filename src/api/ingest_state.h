@@ -31,6 +31,7 @@ enum document_state {
 
 struct ingest {
 	struct request req; /* first */
+	void *arrived;	    /* owned: the body, on its way to the disk (ingest_arrive.h) */
 	void *work;	    /* owned: see work_of() */
 	struct ingest_memory memory;
 	struct ingest_report report;
@@ -78,6 +79,15 @@ void	ingest_keep_refusal(struct ingest *, const struct err *);
  * its transaction leaves it there: the response does not wait for it. */
 void	ingest_discard_staged(struct ingest *);
 
+/* As body_job_run(); where the body is on the disk, by the helpers that wait for it. */
+enum flow_rc	ingest_run_work(struct flow *, struct ingest *, size_t bytes, offload_fn *)
+		    __attribute__((warn_unused_result));
+/* The body is the work's, with what it holds of the tenant's shares, and is parsed. */
+enum flow_rc	ingest_begin_work(struct flow *, struct ingest *)
+		    __attribute__((warn_unused_result));
+/* The flow's end: what is left of either. */
+void		ingest_end_work(struct ingest *);
+
 /* A store_progress_fn of a struct ingest. */
 void	ingest_sent(void *ingest, size_t chunks);
 
@@ -88,6 +98,10 @@ void	ingest_set_terms(struct ingest *);
 /* True when what was found under its id is not the user's own, whose alone the request may change:
  * then the lease is given back, and the terms say so. */
 bool	ingest_gives_way(struct ingest *);
+/* The same bytes under the same id are embedded no more: what the request says anew of them is
+ * written. */
+enum flow_rc	ingest_describe_found(struct flow *, struct ingest *)
+		    __attribute__((warn_unused_result));
 void	ingest_terms_refuse(const struct ingest *, struct err *);
 enum flow_rc	ingest_find_equal(struct flow *, struct ingest *)
 		    __attribute__((warn_unused_result));

@@ -3,8 +3,10 @@
  * ingest_terms: on which terms POST /ingest stores a document: the tenant's quota, ifNew, and in
  * place of whose.
  */
+#include "api/ingest_item.h"
 #include "api/ingest_state.h"
 #include "api/own.h"
+#include "api/request_retrieval.h"
 
 void
 ingest_set_terms(struct ingest *in)
@@ -25,6 +27,20 @@ ingest_gives_way(struct ingest *in)
 	pool_return(&in->req.lease, POOL_CLEAN);
 	in->terms.admission = DOCUMENT_ANOTHERS;
 	return true;
+}
+
+/* Listing it again is not in vain: an earlier request may have died before its own listing. Other
+ * bytes stay whose the document is, and are not embedded by another model than what is there. */
+enum flow_rc
+ingest_describe_found(struct flow *f, struct ingest *in)
+{
+	in->is_same = in->is_found && ingest_item_is(item_of(in), &in->found);
+	if (in->is_same && ingest_item_merge(item_of(in), &in->found))
+		return store_describe(f, &in->req.lease, schema_of(in), own_user(&in->req),
+		    &item_of(in)->document, &in->is_found);
+	if (in->is_found && in->found.owner != NULL)
+		item_of(in)->document.owner = in->found.owner;
+	return in->is_same ? FLOW_NEXT : request_vectors(&in->req);
 }
 
 /* The limit is for the client; whose key it is, for the log. */

@@ -13,11 +13,12 @@
 #include "api/route.h"
 
 struct ingest_work *
-ingest_work_new(struct request *req)
+ingest_work_new(struct request *req, void *arrived)
 {
 	struct ingest_work *w = body_job_new(req, sizeof(*w));
 	struct arena *arena = w->job.arena;
 
+	ingest_work_take_files(w, arrived);
 	request_conf(req, &w->conf);
 	TAILQ_INIT(&w->batches);
 	w->embedding_model = model_embedding_name(req->ctx->model);
@@ -57,6 +58,7 @@ ingest_work_clear(void *arg)
 	w->distinct = 0;
 	chunk_free(&w->chunks);
 	extract_free(&w->extracted);
+	ingest_spool_close(&w->cut_out);
 	ingest_grants_clear(&w->grants);
 }
 
@@ -69,6 +71,7 @@ ingest_work_free(void *arg)
 	if (w == NULL)
 		return;
 	ingest_work_clear(w);
+	ingest_work_close_files(w);
 	grants = w->grants; /* which lie in the memory that they are for */
 	body_job_free(w);
 	ingest_grants_give(&grants);
@@ -79,12 +82,16 @@ static void
 ingest_too_large(const struct api_conf *conf, size_t body_max, const char *size_key,
     struct err *err)
 {
-	bool is_memory = body_max < conf->document_max;
+	bool is_budget = body_max < conf->document_max;
+	bool has_disk = conf->spool_dir != NULL && *conf->spool_dir != '\0';
 
 	err_set(err, ERR_TOO_LARGE,
 	    "A document may have %zu bytes, and %zu of text; send a smaller one.",
-	    is_memory ? body_max : conf->document_max, conf->extract.text_max);
-	err_cause(err, "%s", is_memory ? "max_ingest_memory" : size_key);
+	    is_budget ? body_max : conf->document_max, conf->extract.text_max);
+	err_cause(err, "%s",
+	    !is_budget	   ? size_key
+		: has_disk ? "max_spool_size"
+			   : "max_ingest_memory");
 }
 
 void
@@ -122,12 +129,11 @@ complete_items(struct ingest_work *w)
 {
 	for (unsigned i = 0; i < w->items.count; i++) {
 		struct ingest_item *item = &w->items.items[i];
+		struct extract_in in = ingest_work_document(w, item);
 
 		item->document.owner = w->owner;
-		if (err_is(&item->err))
-			continue;
-		item->text_bytes = extract_text_bytes(&w->conf.extract, item->document.mime_type,
-		    item->bytes, item->charset);
+		if (!err_is(&item->err))
+			item->text_bytes = extract_text_bytes(&w->conf.extract, &in);
 	}
 }
 
@@ -135,16 +141,19 @@ void
 ingest_work_parse(void *arg)
 {
 	struct ingest_work *w = arg;
+	struct ingest_source source;
 
-	if (!ingest_body_read(&w->head, w->job.body.data, w->job.body.len, w->job.arena, &w->items,
-		&w->job.err))
+	if (!ingest_work_source(w, &source) ||
+	    !ingest_body_read(&w->head, &source, w->job.arena, &w->items, &w->job.err))
 		return;
 	check_sizes(w);
 	if (err_is(&w->job.err))
 		return;
 	complete_items(w);
-	if (w->items.copied)
-		buf_free(&w->job.body);
+	if (!w->items.copied)
+		return;
+	buf_free(&w->job.body);
+	ingest_spool_close(&w->file);
 }
 
 /* As many as the text can have, unless a setting says fewer. A chunk is one step of the splitter or
@@ -247,14 +256,13 @@ make_keys(struct ingest_work *w)
 	free(sorted);
 }
 
-void
-ingest_work_cut(void *arg)
+static void
+cut_chunks(struct ingest_work *w)
 {
-	struct ingest_work *w = arg;
 	struct ingest_item *item = ingest_work_item(w);
+	struct extract_in in = ingest_work_document(w, item);
 
-	if (!extract_read(&w->conf.extract, item->document.mime_type, item->bytes, item->charset,
-		w->job.arena, &w->extracted, &w->job.err))
+	if (!extract_read(&w->conf.extract, &in, w->job.arena, &w->extracted, &w->job.err))
 		return;
 	if (w->extracted.page_count > 0 &&
 	    !ingest_item_entitle(item, w->extracted.pages[0].text, w->job.arena, &w->job.err))
@@ -266,6 +274,17 @@ ingest_work_cut(void *arg)
 		    "The document has no text to store; send one that has.");
 	else
 		make_keys(w);
+}
+
+/* Behind the last document's text no file is needed any more. */
+void
+ingest_work_cut(void *arg)
+{
+	struct ingest_work *w = arg;
+
+	cut_chunks(w);
+	if (w->items.is_mapped && w->at + 1 == w->items.count)
+		ingest_work_close_files(w);
 }
 
 size_t
@@ -301,6 +320,6 @@ ingest_work_clear_bytes(const struct ingest_work *w, unsigned dimensions)
 		return 0;
 	TAILQ_FOREACH(b, &w->batches, link)
 		texts += b->count;
-	return w->extracted.text.cap + w->chunks.cap * of_chunk +
-	    texts * dimensions * sizeof(float);
+	return w->file.spool.len + w->decoded.spool.len + w->cut_out.spool.len +
+	    w->extracted.text.cap + w->chunks.cap * of_chunk + texts * dimensions * sizeof(float);
 }

@@ -18,10 +18,17 @@
 #include <stdio.h>
 
 #include "api/parameter.h"
-#include "tenantgate/base/b64.h"
+#include "tenantgate/base/spool.h"
 
 #define BOUNDARY_MAX  70		 /* bytes (RFC 2046, 5.1.1) */
 #define DELIMITER_MAX (BOUNDARY_MAX + 5) /* CRLF, "--", boundary, NUL */
+#define SEARCH_WINDOW ((size_t)256 << 10)
+
+struct form_body {
+	char *body;
+	bool is_mapped;
+	struct slice delimiter;
+};
 
 static struct slice
 rest_of(struct slice s, size_t from)
@@ -180,63 +187,85 @@ after_delimiter(struct slice *s, bool *closed)
 	return true;
 }
 
-/* RFC 2045, 6.8, where they lie: four characters are three bytes. Line breaks and blanks are passed
- * over; other foreign characters are refused, by which something else could be meant to others. */
+/* A multipart_sink_fn: where the text was. What is decoded is behind what was read of it. */
+static bool
+put_in_place(void *arg, struct slice bytes, struct err *err)
+{
+	char **to = arg;
+
+	(void)err;
+	memcpy(*to, bytes.p, bytes.len);
+	*to += bytes.len;
+	return true;
+}
+
 static bool
 decode_base64(char *body, struct part *part, struct err *err)
 {
-	char *text = body + (part->bytes.p - body);
-	size_t n = 0, padding = 0;
+	char *text = body + (part->bytes.p - body), *end = text;
+	bool ok = multipart_base64(part->bytes, put_in_place, &end, err);
 
-	for (size_t i = 0; i < part->bytes.len; i++) {
-		if (memchr("\r\n \t", text[i], 4) == NULL)
-			text[n++] = text[i];
+	part->bytes = slice_of(text, (size_t)(end - text));
+	part->is_base64 = false;
+	return ok;
+}
+
+/* In windows, of which each begins where a delimiter may have been cut, so that the pages of a
+ * mapping can be given back on the way. */
+static const char *
+find_delimiter(const struct form_body *form, struct slice s)
+{
+	struct slice delimiter = form->delimiter;
+	const char *begin = s.p;
+
+	while (form->is_mapped && s.len > SEARCH_WINDOW) {
+		const char *end = memmem(s.p, SEARCH_WINDOW, delimiter.p, delimiter.len);
+
+		if (end != NULL)
+			return end;
+		s = rest_of(s, SEARCH_WINDOW - delimiter.len);
+		spool_unload(slice_of(begin, (size_t)(s.p - begin)));
 	}
-	while (padding < 2 && n > padding && text[n - padding - 1] == '=')
-		padding++;
-	part->bytes = slice_of(text, n / 4 * 3 - (n >= 4 ? padding : 0));
-	return (n % 4 == 0 && b64_get_exact(slice_of(text, n), text, part->bytes.len)) ||
-	    multipart_refuse(err,
-		"A part is not the base64 that its Content-Transfer-Encoding says; encode it anew, "
-		"or send the bytes as they are.");
+	return memmem(s.p, s.len, delimiter.p, delimiter.len);
 }
 
 /* One part: its headers, then its bytes up to the next delimiter (RFC 2046 5.1.1), behind which *s
  * stands afterwards. */
 static bool
-part_read(char *body, struct slice *s, struct slice delimiter, struct part *part, struct err *err)
+part_read(const struct form_body *form, struct slice *s, struct part *part, struct err *err)
 {
 	const char *end;
 	size_t used;
 
 	memset(part, 0, sizeof(*part));
-	used = read_headers(body, *s, part, err);
+	used = read_headers(form->body, *s, part, err);
 	if (used == 0)
 		return multipart_refuse(err,
 		    "Give each part of the multipart form one legal Content-Disposition, with one "
 		    "name, and each field once, in one line.");
 	*s = rest_of(*s, used);
-	end = memmem(s->p, s->len, delimiter.p, delimiter.len);
+	end = find_delimiter(form, *s);
 	if (end == NULL)
 		return multipart_refuse(err,
 		    "The multipart form ends inside a part; end it with its closing boundary.");
 	part->bytes = slice_of(s->p, (size_t)(end - s->p));
-	*s = rest_of(*s, part->bytes.len + delimiter.len);
-	return !slice_is_nocase(part->encoding, "base64") || decode_base64(body, part, err);
+	*s = rest_of(*s, part->bytes.len + form->delimiter.len);
+	part->is_base64 = slice_is_nocase(part->encoding, "base64");
+	return !part->is_base64 || form->is_mapped || decode_base64(form->body, part, err);
 }
 
 /* To behind the first delimiter. */
 static bool
-skip_preamble(struct slice *s, struct slice delimiter)
+skip_preamble(const struct form_body *form, struct slice *s)
 {
-	struct slice first = rest_of(delimiter, 2);
+	struct slice first = rest_of(form->delimiter, 2);
 	const char *at = s->p;
 
 	if (s->len < first.len)
 		return false;
 	if (memcmp(s->p, first.p, first.len) != 0) {
-		at = memmem(s->p, s->len, delimiter.p, delimiter.len);
-		first = delimiter;
+		at = find_delimiter(form, *s);
+		first = form->delimiter;
 	}
 	if (at != NULL)
 		*s = rest_of(*s, (size_t)(at - s->p) + first.len);
@@ -245,16 +274,18 @@ skip_preamble(struct slice *s, struct slice delimiter)
 
 /* Linear in the body: each search goes on where the last one ended. */
 bool
-multipart_read(char *body, size_t len, struct slice boundary, struct parts *out, struct err *err)
+multipart_read(char *body, size_t len, bool is_mapped, struct slice boundary, struct parts *out,
+    struct err *err)
 {
 	char text[DELIMITER_MAX];
 	size_t n = (size_t)snprintf(text, sizeof(text), "\r\n--%.*s", SLICE_ARG(boundary));
-	struct slice delimiter = slice_of(text, n), s = slice_of(body, len);
+	const struct form_body form = { body, is_mapped, slice_of(text, n) };
+	struct slice s = slice_of(body, len);
 	bool closed;
 
 	assert(boundary.len > 0 && boundary.len <= BOUNDARY_MAX);
 	out->count = 0;
-	if (!skip_preamble(&s, delimiter))
+	if (!skip_preamble(&form, &s))
 		return multipart_refuse(err,
 		    "The multipart form does not have the boundary that Content-Type names.");
 	for (;;) {
@@ -269,7 +300,7 @@ multipart_read(char *body, size_t len, struct slice boundary, struct parts *out,
 		if (out->count == MULTIPART_PARTS_MAX)
 			return multipart_refuse(err,
 			    "The multipart form has too many parts; send fewer in one request.");
-		if (!part_read(body, &s, delimiter, &out->items[out->count], err))
+		if (!part_read(&form, &s, &out->items[out->count], err))
 			return false;
 		out->count++;
 	}

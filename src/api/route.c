@@ -186,6 +186,8 @@ api_conf_init(struct api_conf *c)
 		.ingests_max = 1000,
 		.ingest_memory_max = (size_t)512 << 20,
 		.ingest_wait_timeout_us = 30 * 1000000ull,
+		.spool_dir = "/var/tmp",
+		.spool_max = (uint64_t)4 << 30,
 		.embedding_calls = 4,
 		.embedding_window = (size_t)2 << 20,
 		.top_k = 4,

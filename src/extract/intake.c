@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * intake: reads the whole document from stdin into a file in memory, seals it, and puts it in
- * stdin's place. poppler has to seek, which a pipe cannot; a file in memory leaves no document on a
- * disk and goes with the process; sealed, it cannot be changed by the parser.
+ * intake: the document as a file that can be read, and not be changed by the parser: poppler has to
+ * seek, which a pipe cannot. A file that is stdin already, opened for reading alone, is that file.
+ * All else is read into a file in memory, which goes with the process, is sealed, and takes stdin's
+ * place.
  */
 #define _GNU_SOURCE /* memfd_create, seals */
 #include "extract/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
@@ -31,6 +34,14 @@ write_all(int fd, const char *p, size_t n)
 	return true;
 }
 
+static enum intake
+intake_large(size_t max)
+{
+	fprintf(stderr,
+	    "tenantgate-extract: The document has more than %zu bytes; raise --input-max.\n", max);
+	return INTAKE_LARGE;
+}
+
 /* To the end, or to the first byte past max. */
 static enum intake
 intake_copy(int from, int to, size_t max)
@@ -47,19 +58,23 @@ intake_copy(int from, int to, size_t max)
 			return INTAKE_FAILED;
 		}
 		total += (size_t)n;
-		if (total > max) {
-			fprintf(stderr,
-			    "tenantgate-extract: The document has more than %zu bytes; "
-			    "raise --input-max.\n",
-			    max);
-			return INTAKE_LARGE;
-		}
+		if (total > max)
+			return intake_large(max);
 	}
 	return INTAKE_OK;
 }
 
-enum intake
-intake_read(size_t max)
+static bool
+is_file_to_read(int fd, struct stat *st)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && (flags & O_ACCMODE) == O_RDONLY && fstat(fd, st) == 0 &&
+	    S_ISREG(st->st_mode);
+}
+
+static enum intake
+intake_to_memory(size_t max)
 {
 	int fd = memfd_create("document", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	enum intake got;
@@ -78,4 +93,14 @@ intake_read(size_t max)
 	}
 	close(fd);
 	return INTAKE_OK;
+}
+
+enum intake
+intake_read(size_t max)
+{
+	struct stat st;
+
+	if (!is_file_to_read(STDIN_FILENO, &st) || lseek(STDIN_FILENO, 0, SEEK_CUR) != 0)
+		return intake_to_memory(max);
+	return (uintmax_t)st.st_size > max ? intake_large(max) : INTAKE_OK;
 }

@@ -13,6 +13,7 @@
  * extract_read.c makes pages of what it has brought.
  */
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -130,7 +131,7 @@ extract_args(struct extraction *x, const char *mode, const char *args[ARGS_MAX])
 
 	args[n++] = "tenantgate-extract";
 	args[n++] = "--input-max";
-	args[n++] = arena_printf(a, "%zu", x->body.len);
+	args[n++] = arena_printf(a, "%zu", x->in.body.len);
 	args[n++] = "--memory-max";
 	args[n++] = arena_printf(a, "%zu", c->memory_max);
 	args[n++] = "--cpu";
@@ -147,6 +148,27 @@ extract_args(struct extraction *x, const char *mode, const char *args[ARGS_MAX])
 	return true;
 }
 
+/* A document in a file is read there: each run has a descriptor of its own, and so a place in it of
+ * its own. */
+static enum flow_rc
+extractor_run(struct flow *f, struct proc_conf *conf, const struct extract_in *in,
+    struct proc_result *result)
+{
+	enum flow_rc rc;
+
+	if (in->file == NULL)
+		return proc_run(f, conf, in->body, result);
+	conf->input_file = spool_reader(in->file);
+	if (conf->input_file < 0) {
+		result->end = PROC_NOT_STARTED;
+		result->code = errno;
+		return FLOW_NEXT;
+	}
+	rc = proc_run(f, conf, (struct slice){ 0 }, result);
+	close(conf->input_file);
+	return rc;
+}
+
 /* The extractor, its output of so many bytes at most. */
 static enum flow_rc
 extractor_start(struct flow *f, const char *mode, size_t out_max, struct proc_result *result)
@@ -161,13 +183,13 @@ extractor_start(struct flow *f, const char *mode, size_t out_max, struct proc_re
 
 	buf_init(&result->out, out_max);
 	buf_init(&result->err, STDERR_MAX);
-	if (x->password != NULL) {
-		envp[0] = arena_printf(f->arena, EXTRACT_PASSWORD_ENV "=%s", x->password);
+	if (x->in.password != NULL) {
+		envp[0] = arena_printf(f->arena, EXTRACT_PASSWORD_ENV "=%s", x->in.password);
 		ok = ok && envp[0] != NULL;
 	}
 	if (!ok)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the extractor");
-	return proc_run(f, &conf, x->body, result);
+	return extractor_run(f, &conf, &x->in, result);
 }
 
 static enum flow_rc
@@ -226,10 +248,9 @@ extraction_looked(struct flow *f)
 
 enum flow_rc
 extract_run(struct flow *f, const struct extract_conf *c, struct share_budget *parsers,
-    struct slice tenant, const char *mime, struct slice body, const char *password,
-    struct extract_out *out, struct err *why)
+    struct slice tenant, const struct extract_in *in, struct extract_out *out, struct err *why)
 {
-	const struct document_format *format = format_find(mime);
+	const struct document_format *format = format_find(in->mime);
 	struct extraction *x;
 
 	*out = (struct extract_out){ 0 };
@@ -239,9 +260,9 @@ extract_run(struct flow *f, const struct extract_conf *c, struct share_budget *p
 		format_refuse(why);
 		return FLOW_NEXT;
 	}
-	if (body.len == 0)
+	if (in->body.len == 0)
 		err_set(why, ERR_DOC_EMPTY, "The document has no bytes; send one that has some.");
-	if (body.len == 0 || format->reader == READER_TEXT)
+	if (in->body.len == 0 || format->reader == READER_TEXT)
 		return FLOW_NEXT;
 	x = arena_alloc(f->arena, sizeof(*x));
 	if (x == NULL)
@@ -249,8 +270,7 @@ extract_run(struct flow *f, const struct extract_conf *c, struct share_budget *p
 	x->conf = c;
 	x->parsers = parsers;
 	x->tenant = tenant;
-	x->body = body;
-	x->password = password;
+	x->in = *in;
 	x->out = out;
 	return flow_try(f, &x->flow, &extraction_kind, why);
 }

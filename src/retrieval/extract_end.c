@@ -87,7 +87,7 @@ extraction_encrypted(struct flow *f, struct extraction *x)
 		return flow_fail(f, ERR_PDF_ENCRYPTED,
 		    "The PDF is encrypted in a way that is not read here; send it without "
 		    "encryption.");
-	if (x->password != NULL)
+	if (x->in.password != NULL)
 		return flow_fail(f, ERR_PDF_PASSWORD,
 		    "The password does not open the PDF; send the right one as password.");
 	return flow_fail(f, ERR_PDF_ENCRYPTED,

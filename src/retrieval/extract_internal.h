@@ -14,8 +14,7 @@
 struct extraction {
 	struct flow flow;
 	const struct extract_conf *conf; /* borrowed */
-	struct slice body;		 /* borrowed */
-	const char *password;		 /* borrowed; NULL: none */
+	struct extract_in in;		 /* all borrowed */
 	struct proc_result list;	 /* owned bufs: of pictures, where there is no text */
 	struct extract_out *out;	 /* borrowed: the caller frees it */
 	struct proc_result result;	 /* owned bufs; out moves to the caller when it is good */

@@ -32,18 +32,39 @@ text_in_place(struct slice body, struct slice charset)
 	return text.p != NULL && text_is_clean(text) ? text : (struct slice){ 0 };
 }
 
-size_t
-extract_text_bytes(const struct extract_conf *c, const char *mime, struct slice body,
-    struct slice charset)
+/* Four bytes a character are UTF-32, and escapes between characters are few: of more than these the
+ * text is too much, and they need not be looked at. */
+static bool
+text_is_too_large(const struct extract_conf *c, struct slice body)
 {
-	const struct document_format *format = format_find(mime);
-	size_t most;
+	return body.len / 4 > c->text_max;
+}
+
+static size_t
+text_bytes(const struct extract_conf *c, const struct extract_in *in)
+{
+	size_t most = in->body.len;
+
+	if (text_in_place(in->body, in->charset).p != NULL)
+		return !in->is_mapped ? 0 : most < c->text_max ? most : c->text_max;
+	if (charset_utf8(in->body, in->charset).p == NULL)
+		most *= CHARSET_GROWTH;
+	return most < c->text_max ? most : c->text_max;
+}
+
+size_t
+extract_text_bytes(const struct extract_conf *c, const struct extract_in *in)
+{
+	const struct document_format *format = format_find(in->mime);
+	size_t bytes;
 
 	assert(format != NULL);
-	if (format->reader != READER_TEXT || text_in_place(body, charset).p != NULL)
+	if (format->reader != READER_TEXT || text_is_too_large(c, in->body))
 		return 0;
-	most = charset_utf8(body, charset).p != NULL ? body.len : body.len * CHARSET_GROWTH;
-	return most < c->text_max ? most : c->text_max;
+	bytes = text_bytes(c, in);
+	if (in->is_mapped)
+		spool_unload(in->body);
+	return bytes;
 }
 
 /* Of a text that is one, few characters are controls. */
@@ -61,13 +82,13 @@ text_decoded(struct extract_out *out, enum charset_end end, struct err *err)
 
 /* READER_TEXT that has to be changed. */
 static void
-decode_text(struct slice body, struct slice charset, size_t bytes, struct extract_out *out,
+decode_text(const struct extract_conf *c, const struct extract_in *in, struct extract_out *out,
     struct err *err)
 {
 	enum charset_end end;
 
-	buf_reserve(&out->text, bytes);
-	end = charset_decode(body, charset, &out->text);
+	buf_reserve(&out->text, text_bytes(c, in));
+	end = charset_decode(in->body, in->charset, &out->text);
 	if (end == CHARSET_FULL && out->text.no_memory)
 		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's text");
 	else if (end == CHARSET_FULL)
@@ -80,23 +101,40 @@ decode_text(struct slice body, struct slice charset, size_t bytes, struct extrac
 		text_decoded(out, end, err);
 }
 
-/* READER_TEXT. */
-static bool
-read_text(const struct extract_conf *c, struct slice body, struct slice charset,
-    struct arena *arena, struct extract_out *out, struct err *err)
+/* What need not be changed is copied where it would go before its chunks do. */
+static struct slice
+text_ready(const struct extract_conf *c, const struct extract_in *in, struct extract_out *out,
+    struct err *err)
 {
-	size_t bytes = extract_text_bytes(c, "text/plain", body, charset);
-	struct slice text = text_in_place(body, charset);
+	struct slice text = text_in_place(in->body, in->charset);
 
-	if (text.p == NULL && body.len > 0) {
-		decode_text(body, charset, bytes, out, err);
-		text = buf_view(&out->text);
-	}
-	if (err_is(err))
-		return false;
 	if (text.len > c->text_max)
 		extract_too_much_text(err, c->text_max);
-	else if (text_trim(text).len == 0)
+	if (err_is(err) || (text.p != NULL && !in->is_mapped))
+		return text;
+	if (text.p == NULL)
+		decode_text(c, in, out, err);
+	else if (!spool_copy(text, &out->text))
+		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's text");
+	return buf_view(&out->text);
+}
+
+/* READER_TEXT. */
+static bool
+read_text(const struct extract_conf *c, const struct extract_in *in, struct arena *arena,
+    struct extract_out *out, struct err *err)
+{
+	struct slice text = { 0 };
+
+	if (text_is_too_large(c, in->body))
+		extract_too_much_text(err, c->text_max);
+	else if (in->body.len > 0)
+		text = text_ready(c, in, out, err);
+	if (in->is_mapped)
+		spool_unload(in->body);
+	if (err_is(err))
+		return false;
+	if (text_trim(text).len == 0)
 		err_set(err, ERR_DOC_EMPTY, "The document has no text; send one that has some.");
 	else if (!text_one_page(arena, text, out))
 		return pages_refused(arena, err);
@@ -163,14 +201,14 @@ extract_warning_text(enum extract_warning warning)
 }
 
 bool
-extract_read(const struct extract_conf *c, const char *mime, struct slice body,
-    struct slice charset, struct arena *arena, struct extract_out *out, struct err *err)
+extract_read(const struct extract_conf *c, const struct extract_in *in, struct arena *arena,
+    struct extract_out *out, struct err *err)
 {
-	const struct document_format *format = format_find(mime);
+	const struct document_format *format = format_find(in->mime);
 
 	assert(format != NULL); /* extract_run() has asked */
 	if (format->reader == READER_TEXT)
-		return read_text(c, body, charset, arena, out, err);
+		return read_text(c, in, arena, out, err);
 	if (format->has_pages)
 		return read_pages(c, arena, out, err);
 	text_clean(&out->text);

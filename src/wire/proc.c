@@ -2,7 +2,7 @@
 /*
  * proc: a child process on the loop.
  *
- *	  input --socket--> [child] --pipe--> out, err
+ *	  input --socket, or a file--> [child] --pipe--> out, err
  *	                       |
  *	       pidfd readable: it has ended; what the pipes still hold is read, the flow is woken
  *
@@ -28,7 +28,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
 #include <sys/queue.h>
@@ -38,9 +37,10 @@
 
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/loop/timer.h"
+#include "wire/proc_spawn.h"
 
 /* In the order of the child's descriptors 0, 1, 2. */
-enum { STDIN, STDOUT, STDERR, ENDS };
+enum { STDIN, STDOUT, STDERR, ENDS = PROC_ENDS };
 
 struct proc {
 	struct flow *flow;	    /* borrowed; NULL once cancelled */
@@ -50,10 +50,10 @@ struct proc {
 	int fds[ENDS];		    /* owned: our ends; -1 when closed */
 	struct event *events[ENDS]; /* owned */
 	int pidfd;		    /* owned; readable when the child has ended */
-	struct event *exit_event; /* owned */
-	struct timer deadline; /* conf.timeout_us */
-	enum proc_end outcome; /* PROC_EXITED until we kill it: then why */
-	struct task task;  /* to be freed at a safe point */
+	struct event *exit_event;   /* owned */
+	struct timer deadline;	    /* conf.timeout_us */
+	enum proc_end outcome;	    /* PROC_EXITED until we kill it: then why */
+	struct task task;	    /* to be freed at a safe point */
 	LIST_ENTRY(proc) link;
 };
 
@@ -235,18 +235,33 @@ proc_cancel(void *arg)
 
 /* ---- the start ---- */
 
-/* All are close-on-exec, lest a child that another thread starts at the same moment keeps them
- * open; ours are non-blocking. The child's are dup2()ed into their places, and copies lack the
- * flag. */
+/* Of a file there is no end of ours. */
 static bool
-proc_open_ends(struct proc *p, int child_fds[ENDS])
+proc_open_stdin(struct proc *p, int file, int child_fds[ENDS])
 {
 	int pair[2];
 
+	if (file > 0) {
+		child_fds[STDIN] = fcntl(file, F_DUPFD_CLOEXEC, ENDS);
+		return child_fds[STDIN] >= 0;
+	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		return false;
 	p->fds[STDIN] = pair[0];
 	child_fds[STDIN] = pair[1];
+	return true;
+}
+
+/* All are close-on-exec, lest a child that another thread starts at the same moment keeps them
+ * open; ours are non-blocking. The child's are dup2()ed into their places, and copies lack the
+ * flag. */
+static bool
+proc_open_ends(struct proc *p, int file, int child_fds[ENDS])
+{
+	int pair[2];
+
+	if (!proc_open_stdin(p, file, child_fds))
+		return false;
 	for (int end = STDOUT; end <= STDERR; end++) {
 		if (pipe2(pair, O_CLOEXEC) != 0)
 			return false;
@@ -254,57 +269,10 @@ proc_open_ends(struct proc *p, int child_fds[ENDS])
 		child_fds[end] = pair[1];
 	}
 	for (int end = 0; end < ENDS; end++) {
-		if (evutil_make_socket_nonblocking(p->fds[end]) != 0)
+		if (p->fds[end] >= 0 && evutil_make_socket_nonblocking(p->fds[end]) != 0)
 			return false;
 	}
 	return true;
-}
-
-/* A new process would inherit this thread's blocked and ignored signals: it gets the defaults. Its
- * own process group keeps a terminal's Ctrl-C from it. 0 or an errno. */
-static int
-spawn_attributes_set(posix_spawnattr_t *a)
-{
-	sigset_t none, all;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	return posix_spawnattr_setsigmask(a, &none) != 0 ||
-		posix_spawnattr_setsigdefault(a, &all) != 0 ||
-		posix_spawnattr_setpgroup(a, 0) != 0 ||
-		posix_spawnattr_setflags(a,
-		    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP) != 0
-	    ? EINVAL
-	    : 0;
-}
-
-/* posix_spawn(), not fork(): in a process of threads a forked child may call next to nothing before
- * its exec, and a large heap would be copied. An environment of its own keeps our secrets from it.
- * 0 or an errno. */
-static int
-proc_spawn(const struct proc_conf *c, const int child_fds[ENDS], pid_t *pid)
-{
-	static const char *const nothing[] = { NULL };
-	const char *const *envp = c->envp != NULL ? c->envp : nothing;
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	int error;
-
-	if (posix_spawn_file_actions_init(&actions) != 0)
-		return ENOMEM;
-	if (posix_spawnattr_init(&attributes) != 0) {
-		posix_spawn_file_actions_destroy(&actions);
-		return ENOMEM;
-	}
-	error = spawn_attributes_set(&attributes);
-	for (int end = 0; end < ENDS && error == 0; end++)
-		error = posix_spawn_file_actions_adddup2(&actions, child_fds[end], end);
-	if (error == 0)
-		error = posix_spawn(pid, c->path, &actions, &attributes,
-		    (char *const *)(uintptr_t)c->argv, (char *const *)(uintptr_t)envp);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	return error;
 }
 
 /* Either the child is ours to reap from here on, by its pidfd, or there is none. Between the two
@@ -314,7 +282,8 @@ proc_start_child(struct proc *p, const struct proc_conf *c)
 {
 	int child_fds[ENDS] = { -1, -1, -1 };
 	pid_t pid = 0;
-	int error = proc_open_ends(p, child_fds) ? proc_spawn(c, child_fds, &pid) : errno;
+	int error =
+	    proc_open_ends(p, c->input_file, child_fds) ? proc_spawn(c, child_fds, &pid) : errno;
 
 	for (int end = 0; end < ENDS; end++)
 		close_fd(&child_fds[end]);
@@ -334,13 +303,16 @@ proc_start_child(struct proc *p, const struct proc_conf *c)
 static bool
 proc_watch(struct proc *p, struct event_base *base)
 {
-	p->events[STDIN] = event_new(base, p->fds[STDIN], EV_WRITE | EV_PERSIST, proc_send, p);
+	if (p->fds[STDIN] >= 0)
+		p->events[STDIN] =
+		    event_new(base, p->fds[STDIN], EV_WRITE | EV_PERSIST, proc_send, p);
 	for (int end = STDOUT; end <= STDERR; end++)
 		p->events[end] =
 		    event_new(base, p->fds[end], EV_READ | EV_PERSIST, proc_readable, p);
 	p->exit_event = event_new(base, p->pidfd, EV_READ | EV_PERSIST, proc_ended, p);
 	for (int end = 0; end < ENDS; end++) {
-		if (p->events[end] == NULL || event_add(p->events[end], NULL) != 0)
+		if (p->fds[end] >= 0 &&
+		    (p->events[end] == NULL || event_add(p->events[end], NULL) != 0))
 			return false;
 	}
 	return p->exit_event != NULL && event_add(p->exit_event, NULL) == 0;

@@ -4,12 +4,13 @@
  * second's the URL's query, then the body, in memory of its own, for a form's parts are decoded
  * where they are. Each item holds to ingest_body.h; a refusal is the sender's fault.
  *
- * sources: src/api/expires_at.c src/api/ingest_body.c src/api/ingest_item.c src/api/label.c
- * sources: src/api/multipart.c src/api/parameter.c src/auth/tenant_named.c src/base/alloc.c
- * sources: src/base/arena.c src/base/b64.c src/base/buf.c src/base/clock.c src/base/clock_read.c
- * sources: src/base/digest.c src/base/err.c src/base/json.c src/base/json_count.c
- * sources: src/base/json_put.c src/base/language.c src/base/log.c src/base/log_repeat.c
- * sources: src/base/random.c src/base/utf8.c src/retrieval/formats.c
+ * sources: src/api/expires_at.c src/api/ingest_body.c src/api/ingest_form.c src/api/ingest_item.c
+ * sources: src/api/label.c src/api/multipart.c src/api/multipart_base64.c src/api/parameter.c
+ * sources: src/auth/tenant_named.c src/base/alloc.c src/base/arena.c src/base/b64.c src/base/buf.c
+ * sources: src/base/clock.c src/base/clock_read.c src/base/digest.c src/base/err.c src/base/json.c
+ * sources: src/base/json_count.c src/base/json_put.c src/base/language.c src/base/log.c
+ * sources: src/base/log_repeat.c src/base/random.c src/base/spool.c src/base/utf8.c
+ * sources: src/retrieval/formats.c
  * libs: -ljansson -lcrypto -lm
  */
 #include "api/ingest_body.h"
@@ -67,15 +68,17 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	struct slice rest = slice_of((const char *)bytes, n);
 	char tenant[TENANT_ID_MAX + 1] = "acme", *body;
 	struct ingest_head head = { .tenant = tenant };
+	struct ingest_source source = { 0 };
 	struct ingest_items items = { 0 };
 	struct err err = { 0 };
 	bool ok;
 
 	head.content_type = take_line(&rest);
 	ok = ingest_query_check(take_line(&rest), &err);
-	body = malloc(rest.len + 1);
+	body = source.body = malloc(rest.len + 1);
+	source.len = rest.len;
 	memcpy(body, rest.p, rest.len);
-	ok = ok && ingest_body_read(&head, body, rest.len, arena, &items, &err);
+	ok = ok && ingest_body_read(&head, &source, arena, &items, &err);
 	fuzz_check(ok == !err_is(&err));
 	fuzz_check(strcmp(tenant, "acme") == 0);
 	if (ok)

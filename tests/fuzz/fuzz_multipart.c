@@ -4,13 +4,13 @@
  * Documents and parts are ranges of the body, read within its bounds; what is refused is refused
  * for a reason that is the caller's fault.
  *
- * sources: src/api/multipart.c src/api/ingest_body.c src/api/ingest_item.c src/api/parameter.c
- * sources: src/api/expires_at.c src/api/label.c src/base/clock_read.c src/base/language.c
- * sources: src/auth/tenant_named.c src/auth/tenant_of.c src/base/alloc.c
- * sources: src/base/arena.c src/base/b64.c src/base/buf.c src/base/clock.c src/base/digest.c
- * sources: src/base/err.c src/base/json.c src/base/json_count.c src/base/json_put.c
- * sources: src/base/log.c src/base/log_repeat.c src/base/random.c src/base/utf8.c
- * sources: src/retrieval/formats.c
+ * sources: src/api/multipart.c src/api/multipart_base64.c src/api/ingest_body.c
+ * sources: src/api/ingest_form.c src/api/ingest_item.c src/api/parameter.c src/api/expires_at.c
+ * sources: src/api/label.c src/base/clock_read.c src/base/language.c src/auth/tenant_named.c
+ * sources: src/auth/tenant_of.c src/base/alloc.c src/base/arena.c src/base/b64.c src/base/buf.c
+ * sources: src/base/clock.c src/base/digest.c src/base/err.c src/base/json.c src/base/json_count.c
+ * sources: src/base/json_put.c src/base/log.c src/base/log_repeat.c src/base/random.c
+ * sources: src/base/utf8.c src/base/spool.c src/retrieval/formats.c
  * libs: -ljansson -lcrypto
  */
 #include "api/ingest_body.h"
@@ -44,7 +44,7 @@ fuzz_parts(struct slice type, char *bytes, size_t n)
 	fuzz_check(within(boundary, type));
 	if (boundary.p == NULL)
 		return;
-	if (!multipart_read(bytes, n, boundary, &parts, &err)) {
+	if (!multipart_read(bytes, n, false, boundary, &parts, &err)) {
 		check_refusal(&err);
 		return;
 	}
@@ -84,12 +84,13 @@ fuzz_documents(struct slice type, char *bytes, size_t n)
 	char tenant[TENANT_ID_MAX + 1] = { 0 };
 	struct ingest_head head = { .content_type = type, .tenant = tenant };
 	struct arena *arena = arena_new(ARENA_MAX);
+	const struct ingest_source source = { .body = bytes, .len = n };
 	static struct ingest_items items;
 	struct err err = { 0 };
 
 	if (known)
 		memcpy(tenant, "acme", sizeof("acme"));
-	if (ingest_body_read(&head, bytes, n, arena, &items, &err)) {
+	if (ingest_body_read(&head, &source, arena, &items, &err)) {
 		fuzz_check(items.count > 0 && items.count <= INGEST_FILES_MAX && !err_is(&err));
 		for (unsigned i = 0; i < items.count; i++)
 			check_item(&items.items[i]);

@@ -5,11 +5,11 @@
  * their order, and clean.
  *
  * sources: src/retrieval/extract_read.c src/retrieval/charset.c src/retrieval/charset_names.c
- * sources: src/retrieval/chunk.c
- * sources: src/retrieval/formats.c src/retrieval/text.c src/base/alloc.c src/base/arena.c
- * sources: src/base/buf.c src/base/clock.c src/base/err.c src/base/json.c src/base/json_put.c
- * sources: src/base/log.c src/base/log_repeat.c src/base/utf8.c tests/unit/fake_extract_end.c
- * libs: -ljansson -lutf8proc -luchardet
+ * sources: src/retrieval/chunk.c src/retrieval/formats.c src/retrieval/text.c src/base/alloc.c
+ * sources: src/base/arena.c src/base/buf.c src/base/clock.c src/base/err.c src/base/json.c
+ * sources: src/base/json_put.c src/base/digest.c src/base/log.c src/base/log_repeat.c
+ * sources: src/base/random.c src/base/spool.c src/base/utf8.c tests/unit/fake_extract_end.c
+ * libs: -lcrypto -ljansson -lutf8proc -luchardet
  */
 #include <string.h>
 
@@ -45,18 +45,18 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	const char *type = n > 0 && bytes[0] == 't' ? "text/plain" : "application/pdf";
 	struct arena *arena = arena_new(1u << 16);
 	struct extract_out out = { .has_pictures = n > 1 && bytes[1] == 'p' };
-	struct slice body = { NULL, 0 };
+	struct extract_in in = { .mime = type };
 	struct err err = { 0 };
 	char *copy = malloc(n + 1);
 
 	memcpy(copy, bytes, n);
 	buf_init(&out.text, TEXT_MOST);
 	if (n > 0 && bytes[0] == 't')
-		body = slice_of(copy + 1, n - 1);
+		in.body = slice_of(copy + 1, n - 1);
 	else if (n > 0)
 		(void)buf_add(&out.text, copy + 1, n - 1 < TEXT_MOST ? n - 1 : TEXT_MOST);
-	if (extract_read(&fuzzed, type, body, slice_of(NULL, 0), arena, &out, &err))
-		check_pages(&out, body);
+	if (extract_read(&fuzzed, &in, arena, &out, &err))
+		check_pages(&out, in.body);
 	else
 		fuzz_check(err_status(err.code) >= 400 && err.detail[0] != '\0');
 	buf_free(&out.text);

@@ -72,7 +72,7 @@ test('shares: who holds what, and gives it back', async () => {
 	await until('nothing is held', async () => (await streams()).held === 0);
 	const names = (await view('/admin/shares')).shares.map((s) => s.name);
 	assert.deepEqual(names, ['model_streams', 'embedding_calls', 'rerank_calls', 'ingests',
-		'document_bytes', 'vector_bytes', 'extractors', 'index_builds', 'server_connections']);
+		'document_bytes', 'vector_bytes', 'spool_bytes', 'extractors', 'index_builds', 'server_connections']);
 });
 
 test('pools: connections by tenant, and why one has none', async () => {

@@ -48,6 +48,7 @@ test('all findings at once, each with its line; the errors of the file among the
 		user: 'no-such-user', log_file: join(stack.dir, 'none/log'), pid_file: stack.dir,
 		ca_file: join(stack.dir, 'no.pem'), tenant_ca_file: join(stack.dir, 'none.pem'),
 		extract_program: join(stack.dir, 'none/extract'), top_k: 'many',
+		spool_dir: join(stack.dir, 'none'),
 		redis_url: 'redis://user@h', dns_nameserver: 'name.example',
 		catalog_url: `${stack.pg.url('catalog')}?sslrootcert=${stack.dir}/none.pem` });
 	const result = await check(path);
@@ -58,6 +59,7 @@ test('all findings at once, each with its line; the errors of the file among the
 		user: /no such user/, log_file: /cannot be written \(No such file/,
 		pid_file: /cannot be written \(Is a directory/, ca_file: /has no certificate/,
 		tenant_ca_file: /cannot be read/, extract_program: /cannot be opened/,
+		spool_dir: /No file can be made there \(No such file/,
 		catalog_url: /none\.pem cannot be read/, listen_port: /in use/,
 		health_listen_port: /Cannot listen on 192\.0\.2\.1/, admin_listen_port: /not a numeric/ };
 	for (const [key, what] of Object.entries(expected)) {

@@ -27,6 +27,7 @@ struct extract_case {
 	const char *password;
 	struct err why;
 	struct slice body;
+	const struct spool *file;
 	struct extract_out out;
 	struct proc_conf proc;
 	struct proc_result result;
@@ -44,19 +45,23 @@ static enum flow_rc
 extract_flow_extract(struct flow *f)
 {
 	struct extract_case *s = (struct extract_case *)f;
+	const struct extract_in in = { .mime = s->mime,
+		.body = s->body,
+		.password = s->password,
+		.is_mapped = s->file != NULL,
+		.file = s->file };
 
-	return extract_run(f, &s->conf, parsers, SLICE_LIT("acme"), s->mime, s->body, s->password,
-	    &s->out, &s->why);
+	return extract_run(f, &s->conf, parsers, SLICE_LIT("acme"), &in, &s->out, &s->why);
 }
 
 static enum flow_rc
 extract_flow_read(struct flow *f)
 {
 	struct extract_case *s = (struct extract_case *)f;
+	const struct extract_in in = { .mime = s->mime, .body = s->body };
 	struct err err = s->why;
 
-	if (err_is(&err) ||
-	    !extract_read(&s->conf, s->mime, s->body, (struct slice){ 0 }, f->arena, &s->out, &err))
+	if (err_is(&err) || !extract_read(&s->conf, &in, f->arena, &s->out, &err))
 		return flow_fail_err(f, &err);
 	return FLOW_NEXT;
 }
@@ -285,7 +290,7 @@ run_script_for(const char *script, size_t input, uint64_t timeout_us)
 	static char zeros[300000];
 	const char *const args[] = { "sh", "-c", script, NULL };
 
-	extract_case.proc = (struct proc_conf){ "/bin/sh", args, timeout_us, NULL };
+	extract_case.proc = (struct proc_conf){ "/bin/sh", args, timeout_us, NULL, 0 };
 	extract_case.body = slice_of(zeros, input);
 	extract_case.ended = false;
 	buf_reset(&extract_case.result.out);
@@ -342,7 +347,7 @@ a_cancelled_extraction_ends_its_child(void **state)
 	const char *const args[] = { "sleep", "60", NULL };
 
 	(void)state;
-	extract_case.proc = (struct proc_conf){ "/bin/sleep", args, 60 * 1000000ull, NULL };
+	extract_case.proc = (struct proc_conf){ "/bin/sleep", args, 60 * 1000000ull, NULL, 0 };
 	flow_start(&extract_case.flow, &run_kind, worker, arena);
 	worker_turn(worker, 20);
 	assert_false(extract_case.ended);

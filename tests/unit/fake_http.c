@@ -147,3 +147,20 @@ http_watch_body(struct http_exchange *x, http_body_fn *watch, void *arg)
 	x->watch = watch;
 	x->watch_arg = arg;
 }
+
+enum flow_rc
+http_read_body_piece(struct flow *f, struct http_exchange *x, struct buf *out, size_t enough)
+{
+	size_t n = x->rest.len < enough ? x->rest.len : enough;
+
+	if (!buf_add(out, x->rest.p, n))
+		return flow_fail(f, ERR_TOO_LARGE, "The body is too large.");
+	x->rest = slice_of(x->rest.p + n, x->rest.len - n);
+	return FLOW_NEXT;
+}
+
+bool
+http_body_is_complete(const struct http_exchange *x)
+{
+	return x->rest.len == 0;
+}

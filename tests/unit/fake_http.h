@@ -13,6 +13,7 @@ struct http_exchange {
 	struct slice	method, path, request_id;
 	struct slice	origin, asks_method;	/* Origin, Access-Control-Request-Method */
 	bool		origin_is_listed;
+	struct slice	rest;		/* of its body, which is there at once */
 	/* The response. */
 	int		status;
 	char		type[64];

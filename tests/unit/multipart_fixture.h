@@ -32,7 +32,7 @@ reads_parts(struct slice body, const char *boundary)
 	assert_non_null(copy);
 	memcpy(copy, body.p, body.len);
 	err_clear(&why);
-	ok = multipart_read(copy, body.len, slice_str(boundary), &parts, &why);
+	ok = multipart_read(copy, body.len, false, slice_str(boundary), &parts, &why);
 	assert_int_equal(err_is(&why), !ok);
 	if (!ok)
 		assert_int_equal(err_status(why.code), 400);

@@ -46,14 +46,15 @@ tear_down(void **state)
 static bool
 reads_head(struct ingest_head head, const char *type, struct slice body, struct err *err)
 {
+	struct ingest_source source = { .len = body.len };
 	bool ok;
 
 	free(copy);
-	copy = malloc(body.len > 0 ? body.len : 1);
+	copy = source.body = malloc(body.len > 0 ? body.len : 1);
 	assert_non_null(copy);
 	memcpy(copy, body.p, body.len);
 	head.content_type = slice_str(type);
-	ok = ingest_body_read(&head, copy, body.len, arena, &items, err);
+	ok = ingest_body_read(&head, &source, arena, &items, err);
 	assert_int_equal(ok, !err_is(err));
 	return ok;
 }

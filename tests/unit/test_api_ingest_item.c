@@ -39,11 +39,12 @@ static bool
 reads_raw(struct ingest_head head, const char *type, struct slice body, struct err *err)
 {
 	char copy[16];
+	const struct ingest_source source = { .body = copy, .len = body.len };
 
 	assert_true(body.len < sizeof(copy));
 	memcpy(copy, body.p, body.len);
 	head.content_type = slice_str(type);
-	return ingest_body_read(&head, copy, body.len, arena, &items, err);
+	return ingest_body_read(&head, &source, arena, &items, err);
 }
 
 static void

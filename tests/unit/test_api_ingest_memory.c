@@ -297,7 +297,7 @@ what_is_still_in_memory_is_still_held(void **state)
 	(void)state;
 	memory_open(2);
 	u = upload_begin("t", 1 * KIB, 10);
-	work = ingest_work_new(&u->req);
+	work = ingest_work_new(&u->req, NULL);
 	work->grants = u->grants;
 	memset(&u->grants, 0, sizeof(u->grants));
 	upload_leaves(u);

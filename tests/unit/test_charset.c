@@ -36,11 +36,14 @@ tear_down(void **state)
 static void
 reads_as(const char *charset, struct slice body, const char *want)
 {
+	struct extract_in in = { .mime = "text/plain",
+		.body = body,
+		.charset = slice_str(charset) };
 	struct err err = { .code = ERR_NONE };
 
 	out = (struct extract_out){ 0 };
 	buf_init(&out.text, conf.text_max);
-	if (!extract_read(&conf, "text/plain", body, slice_str(charset), arena, &out, &err))
+	if (!extract_read(&conf, &in, arena, &out, &err))
 		fail_msg("%s: %s", charset, err.detail);
 	if (!slice_is(out.pages[0].text, want))
 		fail_msg("%s: %.*s", charset, SLICE_ARG(out.pages[0].text));
@@ -50,11 +53,12 @@ reads_as(const char *charset, struct slice body, const char *want)
 static void
 is_refused(struct slice body, enum err_code code)
 {
+	const struct extract_in in = { .mime = "text/plain", .body = body };
 	struct err err = { .code = ERR_NONE };
 
 	out = (struct extract_out){ 0 };
 	buf_init(&out.text, conf.text_max);
-	assert_false(extract_read(&conf, "text/plain", body, SLICE_LIT(""), arena, &out, &err));
+	assert_false(extract_read(&conf, &in, arena, &out, &err));
 	assert_int_equal(err.code, code);
 	extract_free(&out);
 }
@@ -95,23 +99,29 @@ text_is_read_in_its_charset(void **state)
 	assert_int_equal(out.warnings, EXTRACT_CHARACTERS);
 }
 
+static size_t
+text_bytes_of(const char *mime, struct slice body, const char *charset, bool is_mapped)
+{
+	const struct extract_in in = { .mime = mime,
+		.body = body,
+		.charset = slice_str(charset),
+		.is_mapped = is_mapped };
+
+	return extract_text_bytes(&conf, &in);
+}
+
 static void
 text_takes_the_memory_it_says(void **state)
 {
-	const struct extract_conf *c = &conf;
-
 	(void)state;
-	assert_int_equal(extract_text_bytes(c, "text/plain", SLICE_LIT("caf\xc3\xa9"),
-			     SLICE_LIT("utf-8")),
-	    0);
-	assert_int_equal(extract_text_bytes(c, "application/pdf", SLICE_LIT("\xff"), SLICE_LIT("")),
-	    0);
-	assert_int_equal(extract_text_bytes(c, "text/plain", SLICE_LIT("a\0b"), SLICE_LIT("")), 3);
-	assert_int_equal(extract_text_bytes(c, "text/plain", SLICE_LIT("a"), SLICE_LIT("latin1")),
-	    3);
+	assert_int_equal(text_bytes_of("text/plain", SLICE_LIT("caf\xc3\xa9"), "utf-8", false), 0);
+	assert_int_equal(text_bytes_of("application/pdf", SLICE_LIT("\xff"), "", false), 0);
+	assert_int_equal(text_bytes_of("text/plain", SLICE_LIT("a\0b"), "", false), 3);
+	assert_int_equal(text_bytes_of("text/plain", SLICE_LIT("a"), "latin1", false), 3);
 	conf.text_max = 2;
-	assert_int_equal(extract_text_bytes(c, "text/plain", SLICE_LIT("a"), SLICE_LIT("latin1")),
-	    2);
+	assert_int_equal(text_bytes_of("text/plain", SLICE_LIT("a"), "latin1", false), 2);
+	assert_int_equal(text_bytes_of("text/plain", SLICE_LIT("123456789012"), "latin1", false),
+	    0);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)

@@ -25,6 +25,8 @@ struct proc_conf {
 	uint64_t		 timeout_us;	/* wall clock */
 	/* NULL-ended NAME=VALUE; NULL: empty. Unlike argv other users cannot see it (proc(5)). */
 	const char *const	*envp;
+	/* A descriptor that is its stdin in place of `input`, borrowed for the call; 0: none. */
+	int			 input_file;
 };
 
 enum proc_end {

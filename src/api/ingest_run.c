@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ingest_run: who does the work on the body of POST /ingest, and who has it when.
+ *
+ *	the socket --> arrived (where it is large) --> work --> freed
+ */
+#include "api/ingest_arrive.h"
+#include "api/ingest_state.h"
+
+enum flow_rc
+ingest_run_work(struct flow *f, struct ingest *in, size_t bytes, offload_fn *fn)
+{
+	struct ingest_work *w = in->work;
+
+	if (err_is(&w->job.err) || !ingest_work_is_on_disk(w))
+		return body_job_run(f, bytes, fn, ingest_work_free, &in->work);
+	return offload_run_on(in->req.ctx->shared->spool_helpers, f, slice_str(in->req.tenant_id),
+	    fn, ingest_work_free, w, &in->work);
+}
+
+/* JSON is copied out of its file, which then goes: its memory is asked for before. */
+enum flow_rc
+ingest_begin_work(struct flow *f, struct ingest *in)
+{
+	const struct arrived *arrived = in->arrived;
+	size_t bytes = in->req.body.len;
+	struct err err = { .code = ERR_NONE };
+
+	if (arrived != NULL && ingest_body_is_copied(http_header(in->req.x, "Content-Type")) &&
+	    !ingest_memory_copy(&in->memory, arrived->file.spool.len, &err))
+		return flow_fail_err(f, &err);
+	in->work = ingest_work_new(&in->req, in->arrived);
+	in->arrived = NULL;
+	ingest_memory_move(&in->memory, &work_of(in)->grants);
+	return ingest_run_work(f, in, bytes, ingest_work_parse);
+}
+
+/* Files of megabytes take milliseconds to go. */
+void
+ingest_end_work(struct ingest *in)
+{
+	struct request *req = &in->req;
+
+	if (in->arrived != NULL)
+		offload_discard(req->ctx->worker, slice_str(req->tenant_id), arrived_free,
+		    in->arrived);
+	in->arrived = NULL;
+	body_job_end(req, ingest_work_free, in->work,
+	    ingest_work_clear_bytes(in->work, model_dimensions(req->ctx->model)));
+}

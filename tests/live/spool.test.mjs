@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+// A large upload lies on the disk while it is read: memory is bounded whatever the file, the disk is
+// shared by tenants as memory is, and nothing is left there, whatever happens.
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { heavyPdf } from './lib/heavy-pdf.mjs';
+import { until } from './lib/process.mjs';
+import { programs, Stack } from './lib/stack.mjs';
+
+const MIB = 1 << 20;
+const stack = new Stack('spool');
+let folder, gate, acme, birch;
+
+before(async () => {
+	await stack.surroundings({ neon: false, redis: false });
+	folder = join(stack.dir, 'uploads');
+	mkdirSync(folder);
+	chmodSync(folder, 0o777);
+	gate = await start();
+	acme = await gate.tenant('acme');
+	birch = await gate.tenant('birch');
+	for (const tenant of [acme, birch])
+		assert.equal((await tenant.ingestText('A first text.', { documentId: 'first' })).status, 201);
+});
+after(() => stack.stop());
+
+// Freed memory is to be free: AddressSanitizer keeps it for a while.
+const start = (changes = {}) => stack.tenantgate({ workers: 1, rate_limit_requests_per_minute: 0,
+	spool_dir: folder, ...changes }, { env: { ASAN_OPTIONS: [process.env.ASAN_OPTIONS,
+	'quarantine_size_mb=1:thread_local_quarantine_size_kb=16:allocator_release_to_os_interval_ms=0']
+	.filter(Boolean).join(':') } });
+
+// Files of the folder that a process has open; they have no name there.
+const files = (program = gate.program) => readdirSync(`/proc/${program.pid}/fd`).flatMap((fd) => {
+	try {
+		const target = readlinkSync(`/proc/${program.pid}/fd/${fd}`);
+		return target.startsWith(`${folder}/`) ? [target] : [];
+	} catch {
+		return [];	// closed meanwhile
+	}
+});
+const noneIsLeft = (program) => until('no file is left open', () => files(program).length === 0);
+
+function form(parts) {
+	const boundary = 'tenantgate-test-boundary';
+	const pieces = parts.flatMap(({ name, fileName, type, encoding, bytes }) => [
+		`--${boundary}\r\nContent-Disposition: form-data; name="${name}"` +
+		`${fileName ? `; filename="${fileName}"` : ''}\r\n${type ? `Content-Type: ${type}\r\n` : ''}` +
+		`${encoding ? `Content-Transfer-Encoding: ${encoding}\r\n` : ''}\r\n`, bytes, '\r\n']);
+	return { type: `multipart/form-data; boundary=${boundary}`,
+		body: Buffer.concat([...pieces, `--${boundary}--\r\n`].map((p) => Buffer.from(p))) };
+}
+
+const send = (tenant, { type, body, path = '/ingest', ...more }) => tenant.ask('POST', path, {
+	headers: { 'content-type': type }, body, ...more });
+const pdf = (bytes, words) => ({ type: 'application/pdf', body: heavyPdf(bytes, words) });
+const hash = (bytes) => createHash('sha256').update(bytes).digest('hex');
+
+function isStored(answer, bytes, words) {
+	assert.equal(answer.status, 201, answer.body);
+	const { document } = answer.json;
+	assert.equal(document.bytes, bytes.length);
+	assert.equal(document.sha256, hash(bytes));
+	return acme.search(words, { documentId: document.id, topK: 1, mode: 'text' }).then((found) => {
+		assert.ok(found.json.results[0].content.includes(words), found.body);
+	});
+}
+
+// The most that was ever resident, in bytes.
+const highest = () => Number(/VmHWM:\s+(\d+) kB/.exec(
+	readFileSync(`/proc/${gate.program.pid}/status`, 'utf8'))[1]) * 1024;
+
+test('a PDF of 8 MB, raw, in a form, and in base64: found, and nothing is left', async () => {
+	const file = heavyPdf(8 * MIB, 'the lantern at the harbour');
+	await isStored(await send(acme, { type: 'application/pdf', body: file }), file,
+		'lantern at the harbour');
+	const part = { name: 'file', fileName: 'a.pdf', type: 'application/pdf' };
+	for (const more of [{ bytes: file }, { encoding: 'base64',
+		bytes: file.toString('base64').replace(/.{76}/g, '$&\r\n') }])
+		await isStored(await send(acme, form([{ name: 'title', bytes: 'Lights' },
+			{ ...part, ...more }])), file, 'lantern at the harbour');
+	await noneIsLeft();
+});
+
+test('several files of one form: each is itself', async () => {
+	const words = ['one is a kettle', 'two is a barrow', 'three is an oar'];
+	const all = [heavyPdf(2 * MIB, words[0]), Buffer.from(`${words[1]}. `.repeat(40000)),
+		heavyPdf(MIB, words[2])];
+	const answer = await send(acme, form(all.map((bytes, i) => ({ name: 'file', bytes,
+		fileName: i === 1 ? 'b.txt' : `${i}.pdf`,
+		type: i === 1 ? 'text/plain' : 'application/pdf' }))));
+	assert.equal(answer.status, 201, answer.body);
+	for (const [i, document] of answer.json.documents.entries()) {
+		assert.equal(document.sha256, hash(all[i]));
+		const found = await acme.search(words[i], { documentId: document.id, mode: 'text' });
+		assert.ok(found.json.results[0].content.includes(words[i]), found.body);
+	}
+	await noneIsLeft();
+});
+
+test('the memory of an upload is bounded whatever the file: 48 MiB add less than two', async () => {
+	const kinds = [(bytes) => pdf(bytes, 'heavy one'),
+		(bytes) => form([{ name: 'file', fileName: 'a.pdf', bytes: heavyPdf(bytes, 'heavy two') }]),
+		(bytes) => form([{ name: 'file', fileName: 'a.pdf', encoding: 'base64',
+			bytes: heavyPdf(bytes, 'heavy three').toString('base64') }])];
+	for (const kind of kinds)
+		assert.equal((await send(acme, kind(6 * MIB))).status, 201);
+	for (const [i, kind] of kinds.entries()) {
+		const was = highest();
+		const answer = await send(acme, kind(48 * MIB));
+		assert.equal(answer.status, 201, answer.body);
+		assert.ok(highest() - was < 2 * MIB, `${i}: ${(highest() - was) / MIB} MiB more`);
+	}
+	await noneIsLeft();
+});
+
+// Half of a body, and the connection stays.
+async function half(tenant, bytes) {
+	const socket = net.connect(gate.port, '127.0.0.1');
+	socket.on('error', () => {});
+	const headers = Object.entries({ ...tenant.headers, host: 'x', 'content-type': 'application/pdf',
+		'content-length': 2 * bytes }).map(([name, value]) => `${name}: ${value}\r\n`).join('');
+	socket.write(`POST /ingest HTTP/1.1\r\n${headers}\r\n`);
+	socket.write(Buffer.alloc(bytes));
+	return socket;
+}
+
+test('a body is on the disk while it comes, without a name; it goes with its client', async () => {
+	const socket = await half(acme, 3 * MIB);
+	await until('a file', () => files().length === 1);
+	assert.match(files()[0], /\(deleted\)$/);
+	assert.deepEqual(readdirSync(folder), []);
+	socket.destroy();
+	await noneIsLeft();
+});
+
+test('a refused one goes, too', async () => {
+	const broken = await send(acme, { type: 'application/pdf', body: Buffer.alloc(3 * MIB, 'x') });
+	assert.equal(broken.status, 422, broken.body);
+	const none = await send(acme, { type: 'multipart/form-data; boundary=B',
+		body: Buffer.alloc(3 * MIB, 'x') });
+	assert.equal(none.status, 400, none.body);
+	await noneIsLeft();
+});
+
+// A limit of files' sizes stands for a full disk; set by the user that serves.
+function limitFiles(bytes) {
+	const { pid } = gate.program;
+	const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+	const id = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)[1]);
+	execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:unlimited`],
+		process.getuid() === 0 ? { uid: id('Uid'), gid: id('Gid') } : {});
+}
+
+test('a full disk: 503 with what to do, and the log says why; small ones are served', async () => {
+	limitFiles(700000);
+	const answer = await send(acme, pdf(4 * MIB, 'too heavy'));
+	assert.equal(answer.status, 503, answer.body);
+	assert.equal(answer.json.code, 'overloaded');
+	assert.match(answer.json.detail, /cannot keep an upload of this size now\. Try again/);
+	assert.ok(!answer.body.includes(folder));
+	assert.equal((await acme.ingestText('A small one.', { documentId: 'small' })).status, 201);
+	limitFiles('unlimited');
+	const line = gate.lines().find((l) => l.event === 'spool.failed');
+	assert.match(line.message, /could not be written: File too large/);
+	assert.equal((await send(acme, pdf(4 * MIB, 'heavy again'))).status, 201);
+	await noneIsLeft();
+});
+
+test('a tenant that fills its share of the disk keeps no other from theirs', async () => {
+	const tight = await start({ max_spool_size: '24MiB', max_document_size: '8MiB' });
+	const [noisy, quiet] = [await tight.tenant('acme'), await tight.tenant('birch')];
+	gate = tight;
+	const sockets = [];
+	for (let i = 0; i < 8; i++)
+		sockets.push(await half(noisy, 4 * MIB));
+	await until('three files', () => files().length >= 3);
+	const refused = await until('its share ends', async () => {
+		const answer = await send(noisy, pdf(4 * MIB, 'one more'));
+		return answer.status === 503 && answer;
+	});
+	assert.match(refused.json.detail, /This tenant may have no more bytes of documents on the disk/);
+	const answer = await send(quiet, pdf(4 * MIB, 'a quiet one'));
+	assert.equal(answer.status, 201, answer.body);
+	sockets.forEach((socket) => socket.destroy());
+	await noneIsLeft();
+	assert.equal((await send(noisy, pdf(4 * MIB, 'one more'))).status, 201);
+});
+
+test('one that was killed has left nothing', async () => {
+	const socket = await half(acme, 3 * MIB);
+	await until('a file', () => files().length === 1);
+	process.kill(gate.program.pid, 'SIGKILL');
+	await until('it is dead', () => gate.program.ended);
+	socket.destroy();
+	assert.deepEqual(readdirSync(folder), []);
+});
+
+test('without spool_dir bodies are in memory, and within its bounds', async () => {
+	gate = await start({ spool_dir: '' });
+	const tenant = await gate.tenant('acme');
+	const sent = send(tenant, pdf(4 * MIB, 'in memory'));
+	assert.equal((await sent).status, 201);
+	assert.deepEqual(files(), []);
+	await gate.program.stop();
+});
+
+test('a folder that cannot be written: it does not start, and says which key', async () => {
+	const path = stack.conf({ spool_dir: join(folder, 'none') });
+	const failed = spawnSync(programs.tenantgate(), ['-c', path], { encoding: 'utf8' });
+	assert.equal(failed.status, 1, failed.stderr);
+	assert.match(failed.stderr, /spool_dir.*none: No file can be made there \(No such file/);
+});
