@@ -6,7 +6,8 @@
 #include "tenantgate/base/json.h"
 
 #include <math.h>
-#include <pthread.h>
+
+#include "base/json_memory.h"
 
 /* jansson parses and frees by recursion: a body of nothing but '[' would use up a worker's stack.
  * Brackets inside strings do not count. Whether the text is JSON at all is for jansson to find. */
@@ -34,32 +35,6 @@ json_depth_fits(struct slice text)
 		}
 	}
 	return true;
-}
-
-/* When its malloc() fails, jansson mostly reports a fault of the text ("invalid token"), and the
- * client would be blamed with a 400. So whether an allocation failed is noted here, for the thread
- * that parses. */
-static pthread_once_t json_once = PTHREAD_ONCE_INIT;
-static json_malloc_t json_malloc_inner;
-static _Thread_local bool json_no_memory;
-
-static void *
-json_malloc_noting(size_t n)
-{
-	void *p = json_malloc_inner(n);
-
-	json_no_memory |= p == NULL;
-	return p;
-}
-
-/* Once for the process. What jansson allocated before is freed by the same free(). */
-static void
-json_set_up(void)
-{
-	json_free_t inner;
-
-	json_get_alloc_funcs(&json_malloc_inner, &inner);
-	json_set_alloc_funcs(json_malloc_noting, inner);
 }
 
 /* In words of ours: jansson's own text quotes the input, which may hold prompts and keys and would
@@ -94,6 +69,7 @@ json_parse(struct slice text, size_t more_flags, struct err *err)
 	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | more_flags;
 	json_error_t fault;
 	json_t *value;
+	bool no_memory;
 
 	if (!json_depth_fits(text)) {
 		err_set(err, ERR_INVALID_JSON,
@@ -101,10 +77,13 @@ json_parse(struct slice text, size_t more_flags, struct err *err)
 		return NULL;
 	}
 	/* DECODE_ANY: a value of any type at the top; json_read_object() is stricter. */
-	pthread_once(&json_once, json_set_up);
-	json_no_memory = false;
+	if (!json_memory_begin(text.len)) {
+		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the JSON");
+		return NULL;
+	}
 	value = json_loadb(text.len == 0 ? "" : text.p, text.len, flags, &fault);
-	if (value == NULL && json_no_memory)
+	no_memory = json_memory_end();
+	if (value == NULL && no_memory)
 		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the JSON");
 	else if (value == NULL)
 		err_set(err, ERR_INVALID_JSON, "JSON cannot be read: line %d, column %d: %s.",

@@ -124,7 +124,7 @@ static bool
 read_text(const struct extract_conf *c, const struct extract_in *in, struct arena *arena,
     struct extract_out *out, struct err *err)
 {
-	struct slice text = { 0 };
+	struct slice text = in->body;
 
 	if (text_is_too_large(c, in->body))
 		extract_too_much_text(err, c->text_max);

@@ -4,11 +4,10 @@
  * rest is the text. What is taken is UTF-8 without a control, no longer than was said, and the same
  * when it is cleaned again.
  *
- * sources: src/retrieval/charset.c src/retrieval/charset_names.c
- * sources: src/retrieval/chunk.c src/retrieval/text.c
- * sources: src/base/alloc.c src/base/arena.c src/base/buf.c src/base/clock.c src/base/err.c
- * sources: src/base/json.c src/base/json_put.c src/base/log.c src/base/log_repeat.c
- * sources: src/base/utf8.c
+ * sources: src/retrieval/charset.c src/retrieval/charset_names.c src/retrieval/chunk.c
+ * sources: src/retrieval/text.c src/base/alloc.c src/base/arena.c src/base/buf.c src/base/clock.c
+ * sources: src/base/err.c src/base/json.c src/base/json_put.c src/base/log.c src/base/log_repeat.c
+ * sources: src/base/utf8.c src/base/json_memory.c
  * libs: -ljansson -lutf8proc -luchardet
  */
 #include "retrieval/charset.h"

@@ -5,12 +5,11 @@
  *
  * sources: src/api/chat_body.c src/api/chat_file.c src/api/chat_parts.c src/api/chat_turns.c
  * sources: src/base/alloc.c src/base/arena.c src/base/b64.c src/base/buf.c src/base/clock.c
- * sources: src/retrieval/formats.c src/retrieval/prompt.c
- * sources: src/base/err.c src/base/json.c src/base/json_put.c src/base/log.c
- * sources: src/base/log_repeat.c src/base/random.c src/base/utf8.c
- * sources: src/api/chat_scope.c src/api/owner_id.c src/auth/tenant_of.c
+ * sources: src/retrieval/formats.c src/retrieval/prompt.c src/base/err.c src/base/json.c
+ * sources: src/base/json_put.c src/base/log.c src/base/log_repeat.c src/base/random.c
+ * sources: src/base/utf8.c src/api/chat_scope.c src/api/owner_id.c src/auth/tenant_of.c
  * sources: src/retrieval/filter_condition.c src/retrieval/filter_value.c
- * sources: src/retrieval/search_filter.c
+ * sources: src/retrieval/search_filter.c src/base/json_memory.c
  * libs: -ljansson -lcrypto -lm
  */
 #include "api/chat_turns.h"

@@ -4,12 +4,11 @@
  * What is taken is written again as the very same text, and says nothing that Postgres would not
  * take.
  *
- * sources: src/admin/key_cursor.c src/api/documents_cursor.c
- * sources: src/base/alloc.c src/base/arena.c src/base/b64.c src/base/buf.c src/base/clock.c
- * sources: src/base/clock_read.c src/base/digest.c src/base/err.c src/base/json.c
- * sources: src/base/json_count.c src/base/json_put.c src/base/log.c src/base/log_repeat.c
- * sources: src/base/random.c src/base/utf8.c
- * sources: tests/unit/fake_key_id.c
+ * sources: src/admin/key_cursor.c src/api/documents_cursor.c src/base/alloc.c src/base/arena.c
+ * sources: src/base/b64.c src/base/buf.c src/base/clock.c src/base/clock_read.c src/base/digest.c
+ * sources: src/base/err.c src/base/json.c src/base/json_count.c src/base/json_put.c src/base/log.c
+ * sources: src/base/log_repeat.c src/base/random.c src/base/utf8.c tests/unit/fake_key_id.c
+ * sources: src/base/json_memory.c
  * libs: -ljansson -lcrypto
  */
 #include <stdio.h>

@@ -2,7 +2,8 @@
 /*
  * fuzz_ingest_body: bodies of POST /ingest: up to the first line's end the Content-Type, up to the
  * second's the URL's query, then the body, in memory of its own, for a form's parts are decoded
- * where they are. Each item holds to ingest_body.h; a refusal is the sender's fault.
+ * where they are; every other one lies in a file, too, where it must be the same. Each item holds
+ * to ingest_body.h; a refusal is the sender's fault.
  *
  * sources: src/api/expires_at.c src/api/ingest_body.c src/api/ingest_form.c src/api/ingest_item.c
  * sources: src/api/label.c src/api/multipart.c src/api/multipart_base64.c src/api/parameter.c
@@ -10,7 +11,7 @@
  * sources: src/base/clock.c src/base/clock_read.c src/base/digest.c src/base/err.c src/base/json.c
  * sources: src/base/json_count.c src/base/json_put.c src/base/language.c src/base/log.c
  * sources: src/base/log_repeat.c src/base/random.c src/base/spool.c src/base/utf8.c
- * sources: src/retrieval/formats.c
+ * sources: src/retrieval/formats.c src/base/json_memory.c
  * libs: -ljansson -lcrypto -lm
  */
 #include "api/ingest_body.h"
@@ -18,6 +19,18 @@
 #include "tests/fuzz/fuzz_check.h"
 
 #define ARENA_MAX (4u << 20)
+
+static int
+fuzz_folder(void)
+{
+	static int folder = -1;
+	struct err err = { 0 };
+
+	if (folder < 0)
+		folder = spool_folder_open("/tmp", &err);
+	fuzz_check(folder >= 0);
+	return folder;
+}
 
 /* Up to the line's end, which is taken off too. */
 static struct slice
@@ -61,6 +74,46 @@ check_ingest(const struct ingest_items *items)
 		check_ingest_item(&items->items[i]);
 }
 
+static bool
+fuzz_add_decoded(void *arg, struct slice bytes, struct err *err)
+{
+	return spool_add(arg, fuzz_folder(), bytes, err);
+}
+
+/* The same body in a file: read, or refused, as the one in memory was. */
+static void
+check_on_disk(struct ingest_head head, struct slice body, const struct ingest_items *want,
+    enum err_code code)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct spool file, decoded;
+	struct ingest_source source = { .decoded = &decoded,
+		.add = fuzz_add_decoded,
+		.arg = &decoded };
+	static struct ingest_items items;
+	struct err err = { 0 };
+	struct slice all;
+
+	spool_init(&file);
+	spool_init(&decoded);
+	fuzz_check(spool_add(&file, fuzz_folder(), body, &err) && spool_map(&file, &all, &err));
+	source.body = file.map;
+	source.len = all.len;
+	(void)ingest_body_read(&head, &source, arena, &items, &err);
+	fuzz_check(err.code == code);
+	for (unsigned i = 0; code == ERR_NONE && i < items.count; i++) {
+		check_ingest_item(&items.items[i]);
+		fuzz_check(items.count == want->count &&
+		    items.items[i].err.code == want->items[i].err.code);
+		if (!err_is(&items.items[i].err))
+			fuzz_check(strcmp(items.items[i].document.sha256,
+				       want->items[i].document.sha256) == 0);
+	}
+	spool_close(&file);
+	spool_close(&decoded);
+	arena_free(arena);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
@@ -71,13 +124,14 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	struct ingest_source source = { 0 };
 	struct ingest_items items = { 0 };
 	struct err err = { 0 };
-	bool ok;
+	bool ok, was_read;
 
 	head.content_type = take_line(&rest);
 	ok = ingest_query_check(take_line(&rest), &err);
 	body = source.body = malloc(rest.len + 1);
 	source.len = rest.len;
 	memcpy(body, rest.p, rest.len);
+	was_read = ok;
 	ok = ok && ingest_body_read(&head, &source, arena, &items, &err);
 	fuzz_check(ok == !err_is(&err));
 	fuzz_check(strcmp(tenant, "acme") == 0);
@@ -86,6 +140,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	else
 		fuzz_check(err_status(err.code) >= 400 && err_status(err.code) < 500 &&
 		    err.detail[0] != '\0');
+	if (rest.len % 2 == 1 && was_read)
+		check_on_disk(head, rest, &items, err.code);
 	free(body);
 	arena_free(arena);
 	return 0;

@@ -5,7 +5,7 @@
  *
  * sources: src/base/alloc.c src/base/buf.c src/base/clock.c src/base/err.c src/base/json.c
  * sources: src/base/json_count.c src/base/json_put.c src/base/log.c src/base/log_repeat.c
- * sources: src/base/utf8.c
+ * sources: src/base/utf8.c src/base/json_memory.c
  * libs: -ljansson -lm
  */
 #include "tenantgate/base/json.h"

@@ -4,9 +4,9 @@
  * accepts, jansson does (but for UTF-8, which json_scan leaves to its caller), and the other way
  * round (but for NULs after numbers, long numbers and deep nesting).
  *
- * sources: src/model/json_scan.c src/model/vectors.c src/base/alloc.c src/base/b64.c src/base/buf.c
- * sources: src/base/clock.c src/base/err.c src/base/json.c src/base/json_put.c src/base/log.c
- * sources: src/base/log_repeat.c src/base/utf8.c
+ * sources: src/model/json_scan.c src/model/vectors.c src/base/alloc.c src/base/b64.c
+ * sources: src/base/buf.c src/base/clock.c src/base/err.c src/base/json.c src/base/json_put.c
+ * sources: src/base/log.c src/base/log_repeat.c src/base/utf8.c src/base/json_memory.c
  * libs: -ljansson -lm
  */
 #define _GNU_SOURCE /* memmem */

@@ -9,9 +9,9 @@
  * sources: src/auth/jwa.c src/auth/jwk.c src/auth/jwk_set.c src/auth/jwt_claims.c
  * sources: src/auth/jwt_parse.c src/auth/jwt_signature.c src/auth/subject_id.c
  * sources: src/auth/tenant_of.c src/base/alloc.c src/base/b64.c src/base/buf.c src/base/clock.c
- * sources: src/base/err.c src/base/json.c src/base/json_count.c src/base/json_put.c
- * sources: src/base/log.c src/base/log_repeat.c src/base/public_key.c src/base/refs.c
- * sources: src/base/secret.c src/base/utf8.c
+ * sources: src/base/err.c src/base/json.c src/base/json_count.c src/base/json_put.c src/base/log.c
+ * sources: src/base/log_repeat.c src/base/public_key.c src/base/refs.c src/base/secret.c
+ * sources: src/base/utf8.c src/base/json_memory.c
  * libs: -lcrypto -ljansson -lm
  */
 #include "auth/jwk.h"

@@ -3,10 +3,10 @@
  * fuzz_model_refusal: any bytes as a refusal, before a first zero byte, of any request, after it:
  * what is read of it holds together, and nothing past either end is read.
  *
- * sources: src/model/model_refusal.c src/model/refusal_text.c
- * sources: src/base/alloc.c src/base/buf.c src/base/clock.c src/base/err.c src/base/json.c
- * sources: src/base/json_count.c src/base/json_put.c src/base/log.c src/base/log_repeat.c
- * sources: src/base/utf8.c
+ * sources: src/model/model_refusal.c src/model/refusal_text.c src/base/alloc.c src/base/buf.c
+ * sources: src/base/clock.c src/base/err.c src/base/json.c src/base/json_count.c
+ * sources: src/base/json_put.c src/base/log.c src/base/log_repeat.c src/base/utf8.c
+ * sources: src/base/json_memory.c
  * libs: -ljansson -lm
  */
 #include "model/model_refusal.h"

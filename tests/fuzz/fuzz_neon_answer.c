@@ -8,6 +8,7 @@
  * sources: src/base/buf.c src/base/clock.c src/base/digest.c src/base/err.c src/base/json.c
  * sources: src/base/json_count.c src/base/json_put.c src/base/log.c src/base/log_repeat.c
  * sources: src/base/secret.c src/base/utf8.c src/wire/pg_url.c src/wire/url.c
+ * sources: src/base/json_memory.c
  * packages: libpq libcurl jansson openssl
  */
 #include <string.h>

@@ -9,6 +9,7 @@
  * sources: src/base/arena.c src/base/buf.c src/base/clock.c src/base/err.c src/base/json.c
  * sources: src/base/json_put.c src/base/digest.c src/base/log.c src/base/log_repeat.c
  * sources: src/base/random.c src/base/spool.c src/base/utf8.c tests/unit/fake_extract_end.c
+ * sources: src/base/json_memory.c
  * libs: -lcrypto -ljansson -lutf8proc -luchardet
  */
 #include <string.h>

@@ -5,7 +5,7 @@
  * sources: src/api/documents_patch_body.c src/api/expires_at.c src/api/label.c src/base/alloc.c
  * sources: src/base/arena.c src/base/buf.c src/base/clock.c src/base/clock_read.c src/base/err.c
  * sources: src/base/json.c src/base/json_put.c src/base/log.c src/base/log_repeat.c
- * sources: src/base/utf8.c
+ * sources: src/base/utf8.c src/base/json_memory.c
  * libs: -ljansson
  */
 #include "api/documents_patch_body.h"

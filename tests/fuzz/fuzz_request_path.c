@@ -5,7 +5,7 @@
  *
  * sources: src/http/path_match.c src/http/percent.c src/base/alloc.c src/base/arena.c
  * sources: src/base/buf.c src/base/clock.c src/base/err.c src/base/json.c src/base/json_put.c
- * sources: src/base/log.c src/base/log_repeat.c src/base/utf8.c
+ * sources: src/base/log.c src/base/log_repeat.c src/base/utf8.c src/base/json_memory.c
  * libs: -ljansson -lm
  */
 #include <string.h>

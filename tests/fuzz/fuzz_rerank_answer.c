@@ -4,11 +4,11 @@
  * texts there were, the second how many scores must come.
  *
  * sources: src/base/alloc.c src/base/arena.c src/base/buf.c src/base/clock.c src/base/digest.c
- * sources: src/base/err.c src/base/json.c src/base/json_put.c src/base/log.c
- * sources: src/base/log_repeat.c src/base/refs.c src/base/utf8.c src/model/embed_batch.c
- * sources: src/model/json_scan.c src/model/model_habits.c src/model/model_learn.c
- * sources: src/model/model_refusal.c src/model/refusal_text.c src/model/request_job.c
- * sources: src/model/request_json.c src/model/rerank_body.c
+ * sources: src/base/err.c src/base/json.c src/base/json_put.c src/base/log.c src/base/log_repeat.c
+ * sources: src/base/refs.c src/base/utf8.c src/model/embed_batch.c src/model/json_scan.c
+ * sources: src/model/model_habits.c src/model/model_learn.c src/model/model_refusal.c
+ * sources: src/model/refusal_text.c src/model/request_job.c src/model/request_json.c
+ * sources: src/model/rerank_body.c src/base/json_memory.c
  * libs: -ljansson -lcrypto -lm
  */
 #include <math.h>

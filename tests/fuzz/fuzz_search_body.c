@@ -8,7 +8,7 @@
  * sources: src/base/arena.c src/base/b64.c src/base/buf.c src/base/clock.c src/base/err.c
  * sources: src/base/json.c src/base/json_put.c src/base/log.c src/base/log_repeat.c
  * sources: src/base/utf8.c src/retrieval/filter_condition.c src/retrieval/filter_value.c
- * sources: src/retrieval/formats.c src/retrieval/search_filter.c
+ * sources: src/retrieval/formats.c src/retrieval/search_filter.c src/base/json_memory.c
  * libs: -ljansson -lcrypto -lm
  */
 #include "api/search_body.h"

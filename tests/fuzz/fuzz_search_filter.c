@@ -7,7 +7,7 @@
  * sources: src/base/alloc.c src/base/arena.c src/base/buf.c src/base/clock.c src/base/err.c
  * sources: src/base/json.c src/base/json_put.c src/base/log.c src/base/log_repeat.c
  * sources: src/base/utf8.c src/retrieval/filter_condition.c src/retrieval/filter_value.c
- * sources: src/retrieval/search_filter.c
+ * sources: src/retrieval/search_filter.c src/base/json_memory.c
  * libs: -ljansson -lm
  */
 #include "tenantgate/base/json.h"

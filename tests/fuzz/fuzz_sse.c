@@ -3,10 +3,11 @@
  * fuzz_sse: a model's event stream, through sse, delta and error_text. Any bytes, fed at once, byte
  * by byte, in steps, and cut in two: the same events, the same text, and the ceiling kept.
  *
- * sources: src/model/sse.c src/model/delta.c src/model/delta_finish.c
- * sources: src/model/delta_message.c src/model/text_seam.c src/model/json_scan.c
- * sources: src/model/error_text.c src/base/json.c src/base/json_count.c src/base/err.c
- * sources: src/base/buf.c src/base/json_put.c src/base/utf8.c
+ * sources: src/model/sse.c src/model/delta.c src/model/delta_finish.c src/model/delta_message.c
+ * sources: src/model/text_seam.c src/model/json_scan.c src/model/error_text.c src/base/json.c
+ * sources: src/base/json_count.c src/base/err.c src/base/buf.c src/base/json_put.c src/base/utf8.c
+ * sources: src/base/json_memory.c src/base/alloc.c src/base/clock.c src/base/log.c
+ * sources: src/base/log_repeat.c
  * libs: -ljansson
  */
 #include "model/delta.h"

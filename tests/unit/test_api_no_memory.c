@@ -16,39 +16,6 @@
 #include "api/chat_body.h"
 #include "tenantgate/base/json.h"
 
-static unsigned allocations_left;
-
-static void *
-allocate_some(size_t n)
-{
-	return allocations_left > 0 && allocations_left-- > 0 ? malloc(n) : NULL;
-}
-
-/* Whichever of jansson's allocations fails. First of all: json.c looks through our malloc from its
- * first text on. */
-static void
-no_memory_is_no_fault_of_the_text(void **state)
-{
-	static const struct slice body = SLICE_LIT(
-	    "{\"a\":[1,2.5,\"text\",{\"b\":null}],\"c\":true,\"d\":\"\\u00e9\",\"e\":[[],{}]}");
-	json_t *value = NULL;
-	unsigned n;
-
-	(void)state;
-	json_set_alloc_funcs(allocate_some, free);
-	for (n = 0; value == NULL; n++) {
-		struct err err = { 0 };
-
-		assert_true(n < 1000);
-		allocations_left = n;
-		value = json_read_object(body, &err);
-		assert_int_equal(err.code, value != NULL ? ERR_NONE : ERR_OVERLOADED);
-	}
-	assert_true(n > 10);
-	json_decref(value);
-	allocations_left = UINT_MAX;
-}
-
 /* Below the ceiling, but there is no memory for a message's copy: the client may come again. */
 static void
 messages_without_memory_are_overload(void **state)
@@ -82,7 +49,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_memory_is_no_fault_of_the_text),
 		cmocka_unit_test(messages_without_memory_are_overload),
 	};
 
