@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { heavyPdf } from './lib/heavy-pdf.mjs';
 import { until } from './lib/process.mjs';
 import { Stack } from './lib/stack.mjs';
 import { Authority, handshake, receive, TlsClient } from './lib/tls.mjs';
@@ -210,4 +211,16 @@ test('a session is not resumed under another name: that one has its own certific
 
 test('no turn of a loop was long', () => {
 	assert.deepEqual(gate.lines().filter((l) => l.event === 'worker.long_turn'), []);
+});
+
+// More than a socket's buffers and the session's hold, taken piece by piece.
+test('a document of 12 MB comes through, counted and chunked', async () => {
+	for (const chunked of [false, true]) {
+		const body = heavyPdf(12 << 20, `sealed ${chunked}`);
+		const answer = await tenant.ask('POST', '/ingest', { body, headers: { 'content-type':
+			'application/pdf', ...(chunked ? { 'transfer-encoding': 'chunked' }
+			: { 'content-length': body.length }) } });
+		assert.equal(answer.status, 201, answer.body);
+		assert.equal(answer.json.document.bytes, body.length);
+	}
 });
