@@ -17,7 +17,7 @@
 #define LOOKED_IN    "16000" /* ... of all words */
 #define POSTINGS     "4000"  /* of rare words that are read, about */
 #define READ_MAX     "6000"  /* ... at most, of one word that is in most chunks */
-#define READ_OF_FEW  "40000" /* ... of few chunks by all words */
+#define READ_OF_FEW  "16000" /* ... of few chunks by all words, the rarest first */
 #define BEST	     "200"   /* chunks that are looked at once more */
 #define MORE_MAX     "30000" /* postings of common words that are read for them, about */
 #define LOOK_UP	     "20"    /* ... that take as long as it takes to find a segment's */
