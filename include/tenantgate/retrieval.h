@@ -90,7 +90,7 @@ void	chunk_free(struct chunk_list *);
 const char *const	*retrieval_schema(struct arena *, unsigned dimensions);
 /* How databases of earlier versions become as that. Static. */
 const struct tenant_schema_step *retrieval_schema_steps(size_t *count);
-#define RETRIEVAL_SCHEMA_VERSION 5
+#define RETRIEVAL_SCHEMA_VERSION 6
 #define RETRIEVAL_SCHEMA_OWNERS	 2 /* the version from which document has owner_id, expires_at */
 #define RETRIEVAL_SCHEMA_TAIL	 3 /* from which chunk has tail and hash, and retrieval is there */
 #define RETRIEVAL_SCHEMA_PLACES	 4 /* from which words are staged, too (retrieval/staging.h) */

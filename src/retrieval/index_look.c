@@ -52,7 +52,7 @@ enum look_column {
 	" (SELECT pg_catalog.count(*) FROM (SELECT FROM public.chunk t WHERE t.tail" \
 	"  AND t.id" PG_ABOVE "r.indexed_to LIMIT (SELECT greatest(101, (" ALL_CHUNKS \
 	"  ) OPERATOR(pg_catalog./) 4" PG_PLUS "1))) AS behind)," \
-	" (SELECT coalesce(pg_catalog.max(id), 0) FROM public.chunk), " EMBEDDINGS_ARE_THERE ","
+	" (SELECT coalesce(pg_catalog.max(id), 0) FROM public.chunk),"
 #define LOOK_END \
 	" i.relname, x.indisvalid, pg_catalog.pg_relation_size(i.oid)" \
 	" FROM public.retrieval r" \
@@ -69,12 +69,16 @@ enum look_column {
 	"r.index_name) DESC NULLS LAST" \
 	" LIMIT 8"
 
-static const char look_before[] = LOOK_BEGIN "0, 0," LOOK_END;
-static const char look_sketches[] = LOOK_BEGIN "r.sketched_of, r.sketched_to," LOOK_END;
+static const char look_before[] = LOOK_BEGIN " false, 0, 0," LOOK_END;
+static const char look_sketches[] = LOOK_BEGIN " false, r.sketched_of, r.sketched_to," LOOK_END;
+static const char look_copied[] =
+    LOOK_BEGIN EMBEDDINGS_ARE_DUE ", r.sketched_of, r.sketched_to," LOOK_END;
 
 const char *
 index_look_statement(int schema_version)
 {
+	if (schema_version >= RETRIEVAL_SCHEMA_COPIED)
+		return look_copied;
 	return sketch_is_kept(schema_version) ? look_sketches : look_before;
 }
 

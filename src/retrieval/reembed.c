@@ -110,7 +110,7 @@ reembed_asked(struct flow *f)
 	return reembed_run(f,
 	    "SELECT FROM public.retrieval r JOIN pg_catalog.pg_attribute a ON a.attrelid" PG_EQUALS
 	    "'public.chunk'::pg_catalog.regclass::pg_catalog.oid AND a.attname" PG_EQUALS
-	    "'embedding' WHERE r.one AND " EMBEDDINGS_ARE_THERE,
+	    "'embedding' WHERE r.one AND " EMBEDDINGS_ARE_LEFT,
 	    0);
 }
 

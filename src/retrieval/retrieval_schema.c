@@ -8,6 +8,7 @@
  */
 #include "tenantgate/retrieval.h"
 
+#include "retrieval/embeddings_schema.h"
 #include "retrieval/sketch_schema.h"
 #include "retrieval/staging_schema.h"
 #include "retrieval/text_schema.h"
@@ -90,8 +91,8 @@ static const char index_document[] = "CREATE INDEX IF NOT EXISTS chunk_document"
 	" " STORE_EMBEDDING("dimensions") "END $$"
 
 /* One row. indexed_to: 0 while there is no index. index_rows, index_bytes: how many chunks it had
- * when it was new, and its size. copied_to, not_copied: of another table's vectors
- * (embeddings_copy.h). merger: who makes the next one, until when. */
+ * when it was new, and its size. not_copied, and below version 6 copied_to: of another table's
+ * vectors (embeddings_copy.h). merger: who makes the next one, until when. */
 #define MAKE_RETRIEVAL \
 	"CREATE TABLE IF NOT EXISTS public.retrieval (" \
 	" one boolean PRIMARY KEY DEFAULT true CHECK (one)," \
@@ -130,6 +131,7 @@ static const char index_document[] = "CREATE INDEX IF NOT EXISTS chunk_document"
 static const char *const text_schema[] = { TEXT_SCHEMA };
 static const char *const text_places_schema[] = { TEXT_PLACES_SCHEMA };
 static const char *const sketch_schema[] = { SKETCH_SCHEMA };
+static const char *const embeddings_schema[] = { EMBEDDINGS_SCHEMA };
 
 static const struct tenant_schema_step schema_steps[] = {
 	{ 2, NULL, ADD_OWNER_AND_EXPIRY },
@@ -147,6 +149,7 @@ static const struct tenant_schema_step schema_steps[] = {
 	{ 3, NULL, DROP_CHUNKS_KEY },
 	TEXT_PLACES_STEPS,
 	SKETCH_STEPS,
+	EMBEDDINGS_STEPS,
 };
 
 const struct tenant_schema_step *
@@ -188,6 +191,8 @@ retrieval_schema(struct arena *arena, unsigned dimensions)
 		s[n++] = text_places_schema[i];
 	for (unsigned i = 0; i < sizeof(sketch_schema) / sizeof(sketch_schema[0]); i++)
 		s[n++] = sketch_schema[i];
+	for (unsigned i = 0; i < sizeof(embeddings_schema) / sizeof(embeddings_schema[0]); i++)
+		s[n++] = embeddings_schema[i];
 	s[n] = NULL;
 	return s;
 }

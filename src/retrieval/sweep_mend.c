@@ -64,7 +64,7 @@ sweep_look_for_copy(struct flow *f, struct pool_lease *lease, struct pg_result *
 		.sql =
 		    "SELECT 1 FROM public.retrieval r JOIN pg_catalog.pg_attribute a"
 		    " ON a.attrelid" PG_EQUALS "'public.chunk'::pg_catalog.regclass::pg_catalog.oid"
-		    " AND a.attname" PG_EQUALS "'embedding' WHERE " EMBEDDINGS_ARE_THERE,
+		    " AND a.attname" PG_EQUALS "'embedding' WHERE " EMBEDDINGS_ARE_LEFT,
 	};
 
 	return pool_read(f, lease, &q, out);

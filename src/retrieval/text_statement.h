@@ -5,12 +5,13 @@
  *
  * What it costs is bounded, however often a word is in the tenant's documents:
  *
- *	head	what is known of all chunks; of many segments the oldest, and that times as much
- *	word	the question's words, TEXT_WORDS at most
+ *	size	what is known of all chunks; of many segments the oldest, and that times as much
+ *	word	the question's words, 32 at most
  *	count	in how many chunks each is; of many rows the first, and that times as much
- *	weight	how much each counts; the rare ones first, until they are in TEXT_POSTINGS chunks
+ *	weight	how much each counts; the rare ones first, until they are in 4,000 chunks
  *	found	the best by the rare ones
- *	more	those, by the others too
+ *	common	of the others, as many as are read in a few milliseconds, the rarer ones first
+ *	more	those chunks, by these too
  *	hit	the chunks' ids, of those that are known by their places (text_store.h)
  *
  * Among some documents that have few chunks all words are looked up in those alone.

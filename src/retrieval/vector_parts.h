@@ -49,8 +49,8 @@
 	", s.matching, CASE WHEN s.matching" PG_ABOVE bound \
 	"::bigint THEN (SELECT pg_catalog.sum(chunks) FROM public.document) END"
 
-/* "WITH wanted AS (...)" (id, chunks): the request's documents. Their conditions take the
- * parameters from `param` on, in this order: ids, owner, filter's values. */
+/* "WITH wanted AS (...)" (id, chunks, text_language): the request's documents. Their conditions
+ * take the parameters from `param` on, in this order: ids, owner, filter's values. */
 void vector_wanted_write(struct buf *, const struct search_request *, unsigned param);
 /* By the index and, exactly, behind it; some: of the table wanted. */
 void vector_index_write(struct buf *, const struct vector_index *, const struct search_request *,

@@ -167,7 +167,8 @@ void
 vector_wanted_write(struct buf *b, const struct search_request *r, unsigned param)
 {
 	buf_puts(b,
-	    "WITH wanted AS MATERIALIZED (SELECT d.id, d.chunks FROM public.document d"
+	    "WITH wanted AS MATERIALIZED (SELECT d.id, d.chunks, d.text_language"
+	    " FROM public.document d"
 	    " WHERE true");
 	if (r->document_count > 0)
 		buf_printf(b, " AND d.id" PG_EQUALS "ANY ($%u)", param++);

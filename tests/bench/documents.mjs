@@ -9,16 +9,18 @@ import { Stack } from '../live/lib/stack.mjs';
 import { DIMENSIONS, EmbeddingServer } from './documents-model.mjs';
 import { ask, bareOf, BareQuery, compare, K, makeQuestions, median, nearest, processorOf, recallOf }
 	from './documents-search.mjs';
+import { copyRow } from './documents-copy.mjs';
+import { ownRows } from './documents-own.mjs';
 import { shapeRows } from './documents-shapes.mjs';
 import { machine } from './report.mjs';
 
 const { values: options } = parseArgs({ options: { large: { type: 'boolean' },
-	quick: { type: 'boolean' }, 'no-quality': { type: 'boolean' }, json: { type: 'string' } } });
+	quick: { type: 'boolean' }, sizes: { type: 'string' }, 'no-quality': { type: 'boolean' }, json: { type: 'string' } } });
 const run = promisify(execFile);
 const QUESTIONS = 200;
 const stack = new Stack('documents-bench');
-const rows = { ingest: [], search: [], shapes: [] };
-let model, gate;
+const rows = { ingest: [], search: [], shapes: [], own: [] };
+let model, gate, settings;
 
 const say = (text) => process.stderr.write(`${text}\n`);
 const seconds = async (fn) => {
@@ -149,14 +151,24 @@ async function floor(b, count) {
 	return { copy, index, copyCpu, indexCpu, way };
 }
 
-async function ingestRow(b, count, kind) {
+async function ingestRow(b, count, kind, ingest = () => b.ingest(count)) {
 	say(`${kind} of ${count} chunks`);
-	const took = await b.ingest(count);
+	const took = await ingest();
 	const bare = await floor(b, count);
 	rows.ingest.push({ kind, count, ...took, ...bare,
 		copyRatio: (took.stored - took.embedding) / bare.copy,
 		indexRatio: (took.indexed - took.embedding) / (bare.copy + bare.index),
 		cpuRatio: took.indexedCpu / (bare.copyCpu + bare.indexCpu) });
+}
+
+// A first load, too, but of rows that an app has in that database.
+async function copyOf(from) {
+	const to = await Bench.make('copied');
+	const other = await stack.tenantgate(settings);
+	other.serviceKey = await gate.service();
+	const looks = await other.tenant('copied');
+	await ingestRow(to, from.count, "copy of an app's table", () => copyRow(run, { stack }, from, to, looks));
+	await other.program.stop();
 }
 
 // In the server, in a loop: without a client, a network, the documents' rows, or anything else that
@@ -221,10 +233,12 @@ function table(title, columns, list) {
 async function main() {
 	model = await EmbeddingServer.start();
 	await stack.surroundings({ neon: false, postgres: ['max_wal_size=4GB'] });
-	gate = await stack.tenantgate({ model_url: model.url, rate_limit_requests_per_minute: 0,
+	settings = { model_url: model.url, rate_limit_requests_per_minute: 0,
 		max_document_text: '128MiB', max_document_size: '128MiB', max_ingest_memory: '2GiB',
-		ingest_timeout: '30m', chunk_size: 1000, chunk_overlap: 0 });
-	const sizes = options.quick ? [10000] : [10000, 13500, 30000, ...(options.large ? [100000] : [])];
+		ingest_timeout: '30m', chunk_size: 1000, chunk_overlap: 0 };
+	gate = await stack.tenantgate(settings);
+	const sizes = options.sizes?.split(',').map(Number) ??
+		(options.quick ? [10000] : [10000, 13500, 30000, ...(options.large ? [100000] : [])]);
 	const grown = await Bench.make('grown');
 	const shaped = await Bench.make('shaped');
 	await grown.ingest(41);
@@ -237,11 +251,15 @@ async function main() {
 		await searchRow(grown, 'indexed');
 		say(`searches among some documents of ${size} chunks`);
 		rows.shapes.push(...await shapeRows({ stack, gate }, shaped, text, size));
+		say(`searches of a user's own documents of ${size} chunks`);
+		rows.own.push(...await ownRows({ stack, gate }, shaped, size));
 	}
+	if (options.large)
+		await copyOf(grown);
 	await searchMerging(grown, 2000);
 	await grown.ingest(80);
 	await searchRow(grown, `indexed, ${await grown.tail()} behind it`);
-	for (const size of options.quick ? [10000] : [10000, 30000])
+	for (const size of options.sizes || options.quick ? sizes.slice(0, 1) : [10000, 30000])
 		await ingestRow(await Bench.make(`first-${size}`), size, 'first load');
 }
 
@@ -269,5 +287,9 @@ table('Search among some documents: the same. exact: all distances of those docu
 [['chunks', 'count', 0], ['', 'what'], ['of them', 'matching', 0], ['search', 'p50', 2],
 	['p99', 'p99', 2], ['exact', 'bare', 2], ['x exact', 'ratio', 2], ['CPU', 'cpu', 2],
 	['exact', 'bareCpu', 2], ['recall@10', 'recall', 3]], rows.shapes);
+table('Search of a token that has its user\'s own documents alone, a third: the same. all: the same ' +
+	'searches of all documents, in turn with those.',
+[['chunks', 'count', 0], ['', 'mode'], ['of them', 'matching', 0], ['own', 'p50', 2], ['all', 'all', 2],
+	['x all', 'ratio', 2], ['CPU', 'cpu', 2], ['all', 'allCpu', 2], ['x CPU', 'cpuRatio', 2]], rows.own);
 if (options.json)
 	writeFileSync(options.json, JSON.stringify({ machine: about, ...rows }, null, '\t'));

@@ -351,7 +351,7 @@ test('a database of version 3: words behind the 201, and with it once it is of t
 		await s.tenantgate(settings);
 		await until('it has the newest schema', async () => {
 			await isComplete('before', 'heron', LESS);
-			return (await s.stack.sql('select schema_version from tenants', 'catalog')).flat()[0] === '5';
+			return (await s.stack.sql('select schema_version from tenants', 'catalog')).flat()[0] === '6';
 		}, 20000);
 		await store('after', lines('stork', LESS));
 		await isComplete('after', 'stork', LESS);

@@ -33,7 +33,9 @@ async function another() {
 	return next;
 }
 
-const copiedTo = async () => Number((await here('select copied_to from retrieval'))[0][0]);
+const copied = async () => Number((await here('select count(*) from embeddings_copied'))[0][0]);
+const isCopied = async (db = database) =>
+	(await stack.sql('select embeddings_phase from retrieval', db))[0][0] === '2';
 const wake = async (from) => assert.equal((await (await from.tenant('acme')).search('lantern')).status,
 	200);
 
@@ -60,7 +62,7 @@ test('a table of another model, or other dimensions, is left alone', async () =>
 	const one = await another();
 	assert.equal((await (await one.tenant('acme')).search('lantern')).status, 409);
 	await one.program.stop();
-	assert.equal(await copiedTo(), 0);
+	assert.equal(await copied(), 0);
 	// The same one, of any server: as where the first document came before the copy.
 	await here("update retrieval set embedding_model = 'somewhere/text-embedding-3-small'");
 });
@@ -69,7 +71,7 @@ test('vectors that are still to be copied are not left behind by another model',
 	const ended = await reembed('acme');
 	assert.equal(ended.status, 1, ended.stderr);
 	assert.match(ended.stderr, /public\.embeddings is not copied yet\./);
-	assert.deepEqual(await here('select embedding_model, copied_to from retrieval'),
+	assert.deepEqual(await here('select embedding_model, embeddings_phase from retrieval'),
 		[['somewhere/text-embedding-3-small', '0']]);
 });
 
@@ -79,15 +81,15 @@ test('killed in the middle, by two processes: each row once, in its order', asyn
 		create trigger slowly after insert on chunk for each statement execute function slowly()`);
 	const killed = await another();
 	await wake(killed);
-	await until('some of it is copied', async () => await copiedTo() > 0);
+	await until('some of it is copied', async () => await copied() > 0);
 	killed.program.kill('SIGKILL');
 	await killed.program.exit;
-	assert.ok(await copiedTo() > 0, 'it was killed in the middle');
+	assert.ok(await copied() < 3000, 'it was killed in the middle');
 	await here("update retrieval set merger_until = now() - interval '1 s'");
 	await here("delete from document where id = 'doc_1'");	// by its owner, in the middle
 	const two = [await another(), await another()];
 	await Promise.all(two.map(wake));
-	await until('all is copied', async () => await copiedTo() === -1, 60000);
+	await until('all is copied', isCopied, 60000);
 	await here('drop trigger slowly on chunk');
 
 	const rows = `select id, content, metadata->>'documentId' as doc, embedding from embeddings
@@ -191,7 +193,8 @@ test('it is copied though each search is refused, and then comes the other model
 	next.serviceKey = gate.serviceKey;
 	assert.equal((await (await next.tenant('late')).search('lamp')).status, 409);
 	await until('all is copied, and nobody has the lease', async () =>
-		(await stack.sql("select 1 from retrieval where copied_to = -1 and merger is null", at)).length > 0);
+		(await stack.sql("select 1 from retrieval where embeddings_phase = 2 and merger is null", at))
+			.length > 0);
 	await next.program.stop();
 	await server.stop();
 	const ended = await reembed('late');

@@ -11,6 +11,7 @@
  *	statement_print stage			... of a segment of a document on its way
  *	statement_print take			what makes those count
  *	statement_print sketch BOUND		what makes sketches of the tail, of 1,536 numbers
+ *	statement_print copy			a batch of an app's own table of vectors
  *	statement_print forget			what takes away what an attempt has staged
  *	statement_print WAY DIMENSIONS INDEX BOUND [hybrid] [before] [places] [ids] [owner] [own]
  *		[FILTER]
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "retrieval/embeddings_copy.h"
 #include "retrieval/index.h"
 #include "retrieval/sketch.h"
 #include "retrieval/staging_forget.h"
@@ -138,6 +140,8 @@ main(int argc, char **argv)
 		return puts(text_take_statement) < 0;
 	if (argc == 2 && strcmp(argv[1], "forget") == 0)
 		return puts(staging_forget_statement) < 0;
+	if (argc == 2 && strcmp(argv[1], "copy") == 0)
+		return puts(embeddings_copy_sql) < 0;
 	if (argc == 3 && strcmp(argv[1], "sketch") == 0)
 		return sketch_print(argv[2]);
 	if ((argc == 4 || argc == 5) && strcmp(argv[1], "local") == 0)
