@@ -35,7 +35,8 @@ export const programs = {
 	modelApi: () => built('contrib/devstack/model-api'),
 };
 
-const live = join(process.env.TENANTGATE_STATE ?? join(source, '.state'), 'live');
+const live = process.env.TG_LIVE_FOLDER ??
+	join(process.env.TENANTGATE_STATE ?? join(source, '.state'), 'live');
 
 // What initdb makes takes seconds, and is the same for each test: made once, and copied. By the
 // script that makes it and the servers that there are, so that it is never an old one's.
