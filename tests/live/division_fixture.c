@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "fake_peer.h"
-#include "redis_fixture.h"
+#include "../unit/fake_peer.h"
+#include "../unit/redis_fixture.h"
 #include "tenantgate/base/buf.h"
 
 struct raw_call {

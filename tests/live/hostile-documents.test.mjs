@@ -9,7 +9,7 @@ import net from 'node:net';
 import { deflateSync } from 'node:zlib';
 import { Stack } from './lib/stack.mjs';
 import { ModelServer } from './lib/model-server.mjs';
-import { until } from './lib/process.mjs';
+import { sleep, until } from './lib/process.mjs';
 
 const stack = new Stack('hostile-documents');
 let model, gate, hurried, tenant, other, third, quiet;
@@ -65,9 +65,10 @@ async function otherSearches() {
 async function beside(work) {
 	let isDone = false;
 	const searching = (async () => {
-		do
+		do {
 			await otherSearches();
-		while (!isDone);
+			await sleep(5);	// or they would take most of the processor themselves
+		} while (!isDone);
 	})();
 	const result = await Promise.resolve(work).finally(() => { isDone = true; });
 	await searching;

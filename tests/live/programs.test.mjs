@@ -21,6 +21,8 @@ let early;
 before(async () => {
 	for (const one of [stack, apart]) {
 		await one.postgres();
+		// Hashed anew, with as many rounds as elsewhere: test_pg_logins is of what logins cost.
+		await one.sql(`alter role postgres password '${one.pg.password}'`);
 		await one.redis();
 	}
 	if (programs.includes(LONG))

@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "fake_peer.h"
+#include "../unit/fake_peer.h"
 #include "limit/quota_hold.h"
-#include "limiter_fixture.h"
+#include "../unit/limiter_fixture.h"
 #include "tenantgate/base/clock.h"
 
 struct redis_order {

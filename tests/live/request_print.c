@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "http/parse.h"
-#include "http1_cases.h"
+#include "../unit/http1_cases.h"
 #include "tenantgate/base/hex.h"
 
 #define LINE_SIZE  (1u << 20)

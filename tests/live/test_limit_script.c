@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "fake_peer.h"
+#include "../unit/fake_peer.h"
 #include "limit/limit_internal.h"
-#include "redis_fixture.h"
+#include "../unit/redis_fixture.h"
 
 #define ROUNDS 2000
 #define KEYS   6

@@ -19,8 +19,8 @@
 
 #include <jansson.h>
 
-#include "fake_tls.h"
-#include "web_client_fixture.h"
+#include "../unit/fake_tls.h"
+#include "../unit/web_client_fixture.h"
 
 #define BIG	(1024 * 65536)
 #define CEILING (256 * 1024)

@@ -12,7 +12,7 @@
 
 #include <openssl/ssl.h>
 
-#include "fake_tls.h"
+#include "../unit/fake_tls.h"
 #include "tenantgate/loop/meter.h"
 #include "tenantgate/loop/offload.h"
 #include "tenantgate/wire/tls_server.h"

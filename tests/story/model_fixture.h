@@ -6,7 +6,7 @@
 #ifndef TENANTGATE_TESTS_MODEL_FIXTURE_H
 #define TENANTGATE_TESTS_MODEL_FIXTURE_H
 
-#include "fake_peer.h"
+#include "../unit/fake_peer.h"
 #include "tenantgate/base/buf.h"
 #include "tenantgate/model.h"
 

@@ -15,9 +15,9 @@
 
 #include <cmocka.h>
 
-#include "fake_peer.h"
+#include "../unit/fake_peer.h"
 #include "limit/quota_hold.h"
-#include "limiter_fixture.h"
+#include "../unit/limiter_fixture.h"
 
 /* After ours: hiredis defines REDIS_OK as a macro, of the same value. */
 #include <hiredis/hiredis.h>

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "fake_peer.h"
-#include "limiter_fixture.h"
+#include "../unit/fake_peer.h"
+#include "../unit/limiter_fixture.h"
 #include "tenantgate/base/log.h"
 
 #define TIMEOUT_US 2000000

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "fake_peer.h"
-#include "limiter_fixture.h"
+#include "../unit/fake_peer.h"
+#include "../unit/limiter_fixture.h"
 #include "turn_until_idle.h"
 
 static struct peer peer;

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "api/refuse.h"
-#include "fake_http.h"
+#include "../unit/fake_http.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "turn_until_idle.h"

@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#include "fake_redis.h"
+#include "../unit/fake_redis.h"
 #include "tenantgate/wire/redis.h"
-#include "web_fixture.h"
+#include "../unit/web_fixture.h"
 
 #define FLOWS 24
 #define STEPS 6000
