@@ -62,6 +62,8 @@ export class Collector {
 	static async start() {
 		const collector = new Collector();
 		collector.server = createServer((request, response) => collector.take(request, response));
+		// Node's own five seconds end a connection now and then as it is taken for the next request.
+		collector.server.keepAliveTimeout = 60000;
 		await new Promise((resolve) => collector.server.listen(0, '127.0.0.1', resolve));
 		collector.url = `http://127.0.0.1:${collector.server.address().port}`;
 		return collector;

@@ -57,6 +57,8 @@ export class ModelServer {
 	static async start(options = {}) {
 		const server = new ModelServer();
 		server.http = createServer(options, (q, r) => server.answer(q, r).catch(() => q.destroy()));
+		// Node's own five seconds end a connection now and then as it is taken for the next request.
+		server.http.keepAliveTimeout = 60000;
 		await new Promise((resolve) => server.http.listen(0, '127.0.0.1', resolve));
 		server.http.unref();	// a test that failed before stop() must not hold its file open
 		server.url = `http://127.0.0.1:${server.http.address().port}/v1`;

@@ -61,6 +61,8 @@ export class TokenIssuer {
 			response.setHeader('content-type', 'application/json');
 			response.end(JSON.stringify({ keys: issuer.keys.map((k) => k.jwk) }));
 		});
+		// Node's own five seconds end a connection now and then as it is taken for the next request.
+		issuer.server.keepAliveTimeout = 60000;
 		await new Promise((resolve) => {
 			issuer.server.listen(0, '127.0.0.1', resolve);
 		});
