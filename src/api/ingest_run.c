@@ -35,16 +35,23 @@ ingest_begin_work(struct flow *f, struct ingest *in)
 	return ingest_run_work(f, in, bytes, ingest_work_parse);
 }
 
-/* Files of megabytes take milliseconds to go. */
+/* A file's end may wait for the disk, as its bytes may. */
+static void
+discard_on_disk(struct ingest *in, offload_drop_fn *drop, void *what)
+{
+	offload_discard_on(in->req.ctx->shared->spool_helpers, slice_str(in->req.tenant_id), drop,
+	    what);
+}
+
 void
 ingest_end_work(struct ingest *in)
 {
-	struct request *req = &in->req;
-
 	if (in->arrived != NULL)
-		offload_discard(req->ctx->worker, slice_str(req->tenant_id), arrived_free,
-		    in->arrived);
-	in->arrived = NULL;
-	body_job_end(req, ingest_work_free, in->work,
-	    ingest_work_clear_bytes(in->work, model_dimensions(req->ctx->model)));
+		discard_on_disk(in, arrived_free, in->arrived);
+	if (in->work != NULL && ingest_work_is_on_disk(work_of(in)))
+		discard_on_disk(in, ingest_work_free, in->work);
+	else
+		body_job_end(&in->req, ingest_work_free, in->work,
+		    ingest_work_clear_bytes(in->work, model_dimensions(in->req.ctx->model)));
+	in->arrived = in->work = NULL;
 }

@@ -229,8 +229,12 @@ job_nothing(void *arg)
 void
 offload_discard(struct worker *w, struct slice holder, offload_drop_fn *drop, void *arg)
 {
-	struct offload *o = *worker_offload(w);
+	offload_discard_on(*worker_offload(w), holder, drop, arg);
+}
 
+void
+offload_discard_on(struct offload *o, struct slice holder, offload_drop_fn *drop, void *arg)
+{
 	if (o == NULL || !offload_post(o, holder, job_nothing, drop, arg))
 		drop(arg);
 }

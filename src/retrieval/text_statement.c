@@ -16,6 +16,7 @@
 #define LOOKED_MAX   "4000"  /* of a word, for those of many wanted documents */
 #define LOOKED_IN    "16000" /* ... of all words */
 #define POSTINGS     "4000"  /* of rare words that are read, about */
+#define RARE_MIN     "100"   /* ... at least, by how many words it takes: the most that is wanted */
 #define READ_MAX     "6000"  /* ... at most, of one word that is in most chunks */
 #define READ_OF_FEW  "16000" /* ... of few chunks by all words, the rarest first */
 #define BEST	     "200"   /* chunks that are looked at once more */
@@ -118,7 +119,8 @@
 	", text_weight AS MATERIALIZED (SELECT lexeme, chunks," \
 	"  pg_catalog.ln(1" PG_PLUS "((greatest(in_all, chunks)" PG_MINUS "chunks" PG_PLUS "0.5)" \
 	"   " OVER "(chunks" PG_PLUS "0.5))) AS weight," \
-	"  before" PG_EQUALS "0 OR (before" PG_PLUS "chunks)" PG_AT_MOST limit " AS is_rare" \
+	"  before" PG_BELOW RARE_MIN " OR (before" PG_PLUS "chunks)" PG_AT_MOST limit \
+	"   AS is_rare" \
 	" FROM (SELECT c.lexeme, c.chunks, s.chunks AS in_all," \
 	"  coalesce(pg_catalog.sum(c.chunks) OVER (ORDER BY c.chunks, c.lexeme" \
 	"   ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before" \

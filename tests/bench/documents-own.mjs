@@ -21,7 +21,8 @@ async function block({ stack, gate }, b, client, questions, mode) {
 	const before = gate.lines().length, cpu = await processorOf(stack, b);
 	for (const { passage } of questions) {
 		const answer = await client.search(words(passage), { topK: K, mode });
-		if (answer.status !== 200 || answer.json.results.length !== K)
+		// By words that all chunks have but one, only that one is found.
+		if (answer.status !== 200 || answer.json.results.length === 0)
 			throw new Error(`search: ${answer.status} ${answer.body}`);
 	}
 	return { cpu: await processorOf(stack, b) - cpu, times: gate.lines().slice(before)

@@ -14,7 +14,7 @@ const print = (...args) => execFileSync(join(build, 'tests/live/statement_print'
 	{ encoding: 'utf8' });
 const ask = (text) => stack.sql(text, 'words');
 
-// Words that nine chunks of ten have, but for one that is in every fiftieth.
+// Words that nine chunks of ten have, but for one that is in every fiftieth, and one that is in three.
 before(async () => {
 	await stack.postgres(['autovacuum=off', 'shared_buffers=256MB']);
 	await stack.sql('create database words');
@@ -24,7 +24,8 @@ before(async () => {
 			'owner' || i % 3 from generate_series(1, ${DOCUMENTS}) i;
 		insert into chunk (document_id, chunk_index, content, embedding) select 'd' || d, i,
 			(select string_agg('c' || w, ' ') from generate_series(1, ${COMMON}) w
-				where random() < 0.9 and d > 0 and i >= 0) || case when d % 50 = 7 then ' seldom' else '' end,
+				where random() < 0.9 and d > 0 and i >= 0) || case when d % 50 = 7 then ' seldom' else '' end ||
+			case when d % 2000 = 3 and i = 0 then ' unique' else '' end,
 			'[1,0,0,0]' from generate_series(1, ${DOCUMENTS}) d, generate_series(0, ${CHUNKS - 1}) i`);
 	execFileSync('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', stack.pg.url('words'), '-f', '-'],
 		{ input: `prepare keep as ${print('missing')};\n${"execute keep ('simple');\n".repeat(
@@ -50,7 +51,7 @@ async function read(sql, values, generic) {
 
 const all = Array.from({ length: COMMON }, (_, i) => `c${i + 1}`).join(' ');
 const questions = [['one that is in most', 'c1'], ['some', 'c1 c2 c3 seldom'], ['many', all],
-	['many, and a rare one', `${all} seldom`]];
+	['many, and a rare one', `${all} seldom`], ['one that is in most, and the rarest', 'c1 unique']];
 const few = Array.from({ length: 290 }, (_, i) => `'d${i * 17 + 1}'`);
 const scopes = [['all documents', [], ''], ['one', ['ids'], ", array['d57']"],
 	['few', ['ids'], `, array[${few}]`], ["few, a user's own", ['ids', 'own'], `, array[${few}]`],
@@ -81,7 +82,9 @@ for (const statistics of ['no statistics', 'statistics'])
 					}
 					const found = await ask(`${settings(generic)} prepare it as ${text}; execute it (${values})`);
 					assert.equal(found.length, where === 'one' ? CHUNKS : 10, named);
-					if (/some|rare/.test(what) && !/one|few/.test(where))
+					if (/rarest/.test(what) && where === 'all documents')
+						assert.ok(found.every((row, i) => i > 2 || / unique/.test(row.join())), named);
+					if (/some|rare one/.test(what) && !/one|few/.test(where))
 						assert.ok(found.every((row) => / seldom/.test(row.join())), named);
 				}
 		});

@@ -71,6 +71,9 @@ bool		 offload_post(struct offload *, struct slice holder, offload_fn *,
  * worker's thread; for a flow's end. */
 void		 offload_discard(struct worker *, struct slice holder, offload_drop_fn *,
 		    void *job);
+/* The same, by other helpers; NULL: at once. */
+void		 offload_discard_on(struct offload *, struct slice holder, offload_drop_fn *,
+		    void *job);
 
 /* A moment's figures. Any thread. */
 struct offload_stats {
