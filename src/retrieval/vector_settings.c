@@ -16,8 +16,8 @@
 const char *
 search_settings(void)
 {
-	return "-c enable_seqscan=off -c jit=off -c hnsw.ef_search=" TEXT(
-	    EF_SEARCH) " -c hnsw.iterative_scan=strict_order";
+	return "-c enable_seqscan=off -c jit=off -c plan_cache_mode=force_generic_plan"
+	       " -c hnsw.ef_search=" TEXT(EF_SEARCH) " -c hnsw.iterative_scan=strict_order";
 }
 
 /* Among some documents' chunks the scan goes on behind other documents' rows, in an order that is
