@@ -6,27 +6,25 @@
 
 struct form_sink {
 	const struct ingest_source *source;
-	const char *text; /* that is being decoded */
-	size_t done;	  /* bytes made of it */
+	size_t done; /* bytes of the part under way */
 };
 
-/* A multipart_sink_fn. Four characters at least have become three bytes. */
+/* A multipart_sink_fn. */
 static bool
 sink_put(void *arg, struct slice bytes, struct err *err)
 {
 	struct form_sink *sink = arg;
 
 	sink->done += bytes.len;
-	spool_unload(slice_of(sink->text, sink->done / 3 * 4));
 	return sink->source->add(sink->source->arg, bytes, err);
 }
 
 static bool
 part_decode(struct part *part, const struct ingest_source *source, struct err *err)
 {
-	struct form_sink sink = { .source = source, .text = part->bytes.p };
+	struct form_sink sink = { .source = source };
 
-	if (!multipart_base64(part->bytes, sink_put, &sink, err))
+	if (!multipart_base64(part->bytes, true, sink_put, &sink, err))
 		return false;
 	spool_unload(part->bytes);
 	part->bytes.len = sink.done;

@@ -102,7 +102,7 @@ ingest_work_cut_out(void *arg)
 		if (piece.len > CUT_OUT_PIECE)
 			piece.len = CUT_OUT_PIECE;
 		(void)ingest_spool_add(&w->cut_out, &w->room, piece, &w->job.err);
-		spool_unload(slice_of(bytes.p, at));
+		spool_unload_behind(bytes, at, CUT_OUT_PIECE);
 	}
 	spool_unload(bytes);
 }

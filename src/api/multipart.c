@@ -23,6 +23,7 @@
 #define BOUNDARY_MAX  70		 /* bytes (RFC 2046, 5.1.1) */
 #define DELIMITER_MAX (BOUNDARY_MAX + 5) /* CRLF, "--", boundary, NUL */
 #define SEARCH_WINDOW ((size_t)256 << 10)
+#define BLANKS_MAX    1024 /* behind a boundary */
 
 struct form_body {
 	char *body;
@@ -157,6 +158,8 @@ read_headers(char *body, struct slice s, struct part *part, struct err *err)
 {
 	size_t at = 0;
 
+	if (s.len > MULTIPART_HEADERS_MAX + 2)
+		s.len = MULTIPART_HEADERS_MAX + 2;
 	for (;;) {
 		const char *end = memmem(s.p + at, s.len - at, "\r\n", 2);
 		struct slice line;
@@ -179,7 +182,7 @@ after_delimiter(struct slice *s, bool *closed)
 	*closed = s->len >= 2 && memcmp(s->p, "--", 2) == 0;
 	if (*closed)
 		return true;
-	while (s->len > 0 && (s->p[0] == ' ' || s->p[0] == '\t'))
+	for (unsigned i = 0; i < BLANKS_MAX && s->len > 0 && memchr(" \t", s->p[0], 2) != NULL; i++)
 		*s = rest_of(*s, 1);
 	if (s->len < 2 || memcmp(s->p, "\r\n", 2) != 0)
 		return false;
@@ -203,7 +206,7 @@ static bool
 decode_base64(char *body, struct part *part, struct err *err)
 {
 	char *text = body + (part->bytes.p - body), *end = text;
-	bool ok = multipart_base64(part->bytes, put_in_place, &end, err);
+	bool ok = multipart_base64(part->bytes, false, put_in_place, &end, err);
 
 	part->bytes = slice_of(text, (size_t)(end - text));
 	part->is_base64 = false;
@@ -216,7 +219,7 @@ static const char *
 find_delimiter(const struct form_body *form, struct slice s)
 {
 	struct slice delimiter = form->delimiter;
-	const char *begin = s.p;
+	const struct slice all = s;
 
 	while (form->is_mapped && s.len > SEARCH_WINDOW) {
 		const char *end = memmem(s.p, SEARCH_WINDOW, delimiter.p, delimiter.len);
@@ -224,7 +227,7 @@ find_delimiter(const struct form_body *form, struct slice s)
 		if (end != NULL)
 			return end;
 		s = rest_of(s, SEARCH_WINDOW - delimiter.len);
-		spool_unload(slice_of(begin, (size_t)(s.p - begin)));
+		spool_unload_behind(all, (size_t)(s.p - all.p), SEARCH_WINDOW);
 	}
 	return memmem(s.p, s.len, delimiter.p, delimiter.len);
 }
@@ -249,6 +252,8 @@ part_read(const struct form_body *form, struct slice *s, struct part *part, stru
 		return multipart_refuse(err,
 		    "The multipart form ends inside a part; end it with its closing boundary.");
 	part->bytes = slice_of(s->p, (size_t)(end - s->p));
+	if (form->is_mapped)
+		spool_unload(part->bytes);
 	*s = rest_of(*s, part->bytes.len + form->delimiter.len);
 	part->is_base64 = slice_is_nocase(part->encoding, "base64");
 	return !part->is_base64 || form->is_mapped || decode_base64(form->body, part, err);

@@ -45,6 +45,7 @@ bool		multipart_read(char *body, size_t len, bool is_mapped, struct slice bounda
 typedef bool	multipart_sink_fn(void *arg, struct slice, struct err *);
 /* The bytes that base64 stands for (RFC 2045, 6.8). What the sink has got may be written over the
  * text. False with err set: ERR_BAD_REQUEST, or the sink's. */
-bool		multipart_base64(struct slice text, multipart_sink_fn *, void *arg, struct err *);
+bool		multipart_base64(struct slice text, bool is_mapped, multipart_sink_fn *, void *arg,
+		    struct err *);
 
 #endif

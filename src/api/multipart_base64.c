@@ -6,8 +6,10 @@
 #include "api/multipart.h"
 
 #include "tenantgate/base/b64.h"
+#include "tenantgate/base/spool.h"
 
-#define BLOCK_SIZE 8192 /* characters decoded at a time: whole groups of four */
+#define BLOCK_SIZE  8192 /* characters decoded at a time: whole groups of four */
+#define READ_WINDOW ((size_t)256 << 10)
 
 struct base64_block {
 	char text[BLOCK_SIZE];
@@ -36,11 +38,14 @@ block_decode(struct base64_block *b, bool is_last, struct err *err)
 }
 
 bool
-multipart_base64(struct slice text, multipart_sink_fn *put, void *arg, struct err *err)
+multipart_base64(struct slice text, bool is_mapped, multipart_sink_fn *put, void *arg,
+    struct err *err)
 {
 	struct base64_block b = { .len = 0, .put = put, .arg = arg };
 
 	for (size_t i = 0; i < text.len; i++) {
+		if (is_mapped && i % READ_WINDOW == 0)
+			spool_unload_behind(text, i, READ_WINDOW);
 		if (memchr("\r\n \t", text.p[i], 4) != NULL)
 			continue;
 		if (b.len == BLOCK_SIZE && !block_decode(&b, false, err))

@@ -157,6 +157,15 @@ spool_unload(struct slice s)
 		(void)madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
+void
+spool_unload_behind(struct slice s, size_t at, size_t window)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t from = at > window + page ? at - window - page : 0;
+
+	spool_unload(slice_of(s.p + from, at - from));
+}
+
 /* Of the bytes from `at` on; 0 at their end. */
 static struct slice
 window_at(struct slice s, size_t at)
@@ -171,7 +180,7 @@ spool_sha256_hex(struct slice s, char out[SHA256_HEX_SIZE])
 
 	for (size_t at = 0; at < s.len; at += window_at(s, at).len) {
 		sha256_add(sum, window_at(s, at));
-		spool_unload(slice_of(s.p, at));
+		spool_unload_behind(s, at, WINDOW);
 	}
 	spool_unload(s);
 	sha256_end_hex(sum, out);
@@ -183,7 +192,7 @@ spool_copy(struct slice s, struct buf *out)
 	buf_reserve(out, s.len);
 	for (size_t at = 0; at < s.len && !out->failed; at += window_at(s, at).len) {
 		buf_slice(out, window_at(s, at));
-		spool_unload(slice_of(s.p, at));
+		spool_unload_behind(s, at, WINDOW);
 	}
 	spool_unload(s);
 	return !out->failed;

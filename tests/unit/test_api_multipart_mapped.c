@@ -219,12 +219,65 @@ what_is_no_base64_is_refused_alike(void **state)
 	}
 }
 
+/* Pages of the process that are in memory. */
+static long
+resident_pages(void)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	long all = 0, pages = 0;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%ld %ld", &all, &pages), 2);
+	fclose(f);
+	return pages;
+}
+
+/* So many MiB of one character between these, read as they are to be. */
+static void
+reads_in_little_memory(struct slice begin, char c, struct slice end, enum err_code code)
+{
+	static char fill[(size_t)1 << 20];
+	struct ingest_source source = { .decoded = &decoded, .add = add_to_file, .arg = &decoded };
+	struct slice all;
+	long before;
+
+	spool_close(&form);
+	spool_close(&decoded);
+	err_clear(&err);
+	memset(fill, c, sizeof(fill));
+	assert_true(spool_add(&form, folder, begin, &err));
+	for (int i = 0; i < 32; i++)
+		assert_true(spool_add(&form, folder, slice_of(fill, sizeof(fill)), &err));
+	assert_true(spool_add(&form, folder, end, &err));
+	assert_true(spool_map(&form, &all, &err));
+	before = resident_pages();
+	if (multipart_read(form.map, all.len, true, SLICE_LIT("B"), &mapped, &err))
+		(void)ingest_form_decode(&mapped, &source, &err);
+	assert_int_equal(err.code, code);
+	assert_true((resident_pages() - before) * sysconf(_SC_PAGESIZE) < (long)4 << 20);
+}
+
+static void
+nothing_takes_memory_by_its_length(void **state)
+{
+	const struct slice end = SLICE_LIT("\r\n--B--");
+
+	(void)state;
+	reads_in_little_memory(SLICE_LIT("--B\r\n"), 'x', SLICE_LIT(""), ERR_BAD_REQUEST);
+	reads_in_little_memory(SLICE_LIT("--B"), ' ', SLICE_LIT(""), ERR_BAD_REQUEST);
+	reads_in_little_memory(SLICE_LIT("--B\r\n" PART("file", "")), 'x', end, ERR_NONE);
+	reads_in_little_memory(SLICE_LIT("--B\r\n" ENCODED_PART), 'A', end, ERR_NONE);
+	reads_in_little_memory(SLICE_LIT("--B\r\n" ENCODED_PART), ' ', end, ERR_NONE);
+	reads_in_little_memory(SLICE_LIT(""), 'x', SLICE_LIT(""), ERR_BAD_REQUEST);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(nothing_takes_memory_by_its_length),
 		TEST(boundaries_lie_anywhere),
 		TEST(a_long_preamble_is_passed_over),
 		TEST(what_is_broken_is_refused_alike),

@@ -48,6 +48,9 @@ bool	spool_map(struct spool *, struct slice *out, struct err *);
 /* Of a mapping, unchanged since: the pages of these bytes are not looked at for a while. What lies
  * on a page only in part is left. */
 void	spool_unload(struct slice);
+/* The same of the window of so many bytes before `at`, and of the page that the one before it has
+ * left, for who goes through the bytes of `s` window by window. */
+void	spool_unload_behind(struct slice s, size_t at, size_t window);
 /* As sha256_hex() and buf_slice(), and unload behind themselves. */
 void	spool_sha256_hex(struct slice, char out[SHA256_HEX_SIZE]);
 bool	spool_copy(struct slice, struct buf *out);
