@@ -2,10 +2,10 @@
 /*
  * multipart: a whole multipart/form-data body (RFC 7578; RFC 2046, 5.1) into its parts. The parts
  * are ranges of the body, in which names are decoded where they lie, and base64 too unless the body
- * is a mapping (base/spool.h), whose pages that would make memory. Strict: CRLF
- * lines, one Content-Disposition with a name on every part, the closing boundary, no encoding but
- * base64. What a lenient reader repairs, a scanner in front of us may have repaired otherwise, and
- * let a file through that it did not see.
+ * is a mapping (base/spool.h), whose pages that would make memory. Strict: CRLF lines, one
+ * Content-Disposition with a name on every part, the closing boundary, no encoding but base64. What
+ * a lenient reader repairs, a scanner in front of us may have repaired otherwise, and let a file
+ * through that it did not see.
  */
 #ifndef API_MULTIPART_H
 #define API_MULTIPART_H

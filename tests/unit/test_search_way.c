@@ -114,6 +114,7 @@ candidates_grow_with_what_is_wanted(void **state)
 			fail_msg("row %zu: %s", i, settings);
 	}
 	assert_non_null(strstr(search_settings(), "hnsw.ef_search=100 "));
+	assert_non_null(strstr(search_settings(), "plan_cache_mode=force_generic_plan "));
 }
 
 int
