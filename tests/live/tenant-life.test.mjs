@@ -108,6 +108,7 @@ test('dryRun changes nothing', async () => {
 		[true, 'free', 1]);
 	assert.equal(await row('dry', '1'), undefined);
 	await made('dry', { plan: 'free' });
+	assert.deepEqual(await row('dry', 'last_error'), [''], 'a row, of an empty field');
 	const change = await patch('dry', { plan: 'pro', compute: { maxCu: 4 } }, '?dryRun=true');
 	assert.equal(change.status, 200, change.body);
 	assert.deepEqual([change.json.dryRun, change.json.tenant.compute.maxCu,

@@ -121,11 +121,11 @@ export class Stack {
 		return this[name];
 	}
 
-	// Rows of text fields.
+	// Rows of text fields, without newlines; a row of one empty field is a row.
 	async sql(text, db = 'postgres') {
 		const { stdout } = await run('psql', ['-X', '-A', '-t', '-q', '-F', '\t', '-v',
 			'ON_ERROR_STOP=1', '-d', this.pg.url(db), '-c', text], { maxBuffer: 64 << 20 });
-		return stdout.split('\n').filter((line) => line !== '').map((line) => line.split('\t'));
+		return stdout.split('\n').slice(0, -1).map((line) => line.split('\t'));
 	}
 
 	// In front of the stack's Postgres, one server connection being shared by transactions.
