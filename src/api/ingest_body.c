@@ -6,22 +6,11 @@
 
 #include "api/ingest_form.h"
 #include "api/ingest_item.h"
+#include "api/ingest_json.h"
 
 #include "tenantgate/auth/tenant_named.h"
 #include "tenantgate/base/hex.h"
 #include "tenantgate/base/json.h"
-
-/* What the URL says, which a form's own fields may say again. */
-static struct ingest_form
-form_of(const struct ingest_head *head)
-{
-	return (struct ingest_form){ .document_id = head->document_id,
-		.title = head->title,
-		.password = head->password,
-		.expires_at = head->expires_at,
-		.language = head->language,
-		.if_new = head->if_new };
-}
 
 /* Where a form's part goes; NULL: it is no field of ours. */
 static struct slice *
@@ -127,7 +116,7 @@ read_multipart(const struct ingest_head *head, const struct ingest_source *sourc
     struct arena *arena, struct ingest_items *out, struct err *err)
 {
 	struct slice boundary = multipart_boundary(head->content_type);
-	struct ingest_form form = form_of(head);
+	struct ingest_form form = ingest_form_of(head);
 	struct parts *parts = arena_alloc(arena, sizeof(*parts));
 
 	if (parts == NULL)
@@ -155,67 +144,6 @@ read_multipart(const struct ingest_head *head, const struct ingest_source *sourc
 		return false;
 	}
 	return add_files(parts, &form, arena, out, err);
-}
-
-/* The metadata of a JSON body as text again, for the column and its ceiling are the text's. */
-static bool
-json_metadata(const json_t *root, struct arena *arena, struct ingest_form *form, struct err *err)
-{
-	json_t *metadata = NULL;
-	struct buf b;
-
-	if (!json_opt_object(root, "metadata", &metadata, err))
-		return false;
-	if (metadata == NULL)
-		return true;
-	buf_init(&b, INGEST_METADATA_MAX);
-	json_put(&b, metadata);
-	if (b.failed && !b.no_memory)
-		err_set(err, ERR_INVALID_FIELD, "The metadata must be at most %u bytes of JSON.",
-		    INGEST_METADATA_MAX);
-	else if (b.failed)
-		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the metadata");
-	else
-		form->metadata = slice_of(ingest_field_copy(arena, buf_view(&b), err), b.len);
-	buf_free(&b);
-	return !err_is(err);
-}
-
-/* A text's name may say that it is Markdown, say; but it is no PDF. */
-static struct slice
-json_media_type(struct slice file_name)
-{
-	const struct document_format *format =
-	    format_detect((struct slice){ 0 }, file_name, (struct slice){ 0 });
-
-	return format != NULL && format->reader == READER_TEXT ? slice_str(format->media_type)
-							       : SLICE_LIT("text/plain");
-}
-
-/* The text is copied, for the parsed JSON goes before the document is stored. What the body says
- * counts before what the URL says. */
-static bool
-read_json_fields(const json_t *root, const struct ingest_head *head, struct arena *arena,
-    struct ingest_items *out, struct err *err)
-{
-	struct ingest_form form = form_of(head);
-	struct slice text = { 0 }, file_name = head->file_name;
-	bool if_new = false;
-
-	if (!json_get_string(root, "text", &text, err) ||
-	    !json_opt_string(root, "documentId", &form.document_id, err) ||
-	    !json_opt_string(root, "title", &form.title, err) ||
-	    !json_opt_string(root, "fileName", &file_name, err) ||
-	    !json_opt_string(root, "expiresAt", &form.expires_at, err) ||
-	    !json_opt_string(root, "language", &form.language, err) ||
-	    !json_opt_bool(root, "ifNew", &if_new, err) || !json_metadata(root, arena, &form, err))
-		return false;
-	if (json_object_get(root, "ifNew") != NULL)
-		form.if_new = slice_str(if_new ? "1" : "0");
-	text = slice_of(arena_slice(arena, text), text.len);
-	if (text.p == NULL)
-		return ingest_fields_too_large(arena, err);
-	return ingest_item_add(out, &form, text, json_media_type(file_name), file_name, arena, err);
 }
 
 /* Parameters may follow the type (RFC 9110, 8.3.1), and its case does not matter. */
@@ -280,29 +208,9 @@ ingest_query_check(struct slice query, struct err *err)
 }
 
 bool
-ingest_body_is_copied(struct slice content_type)
+ingest_body_is_json(struct slice content_type)
 {
 	return media_type_is(content_type, "application/json");
-}
-
-/* The JSON's text is in the arena. A NUL of it becomes a blank; ids and names with one are refused
- * as they are read. */
-static bool
-read_json(const struct ingest_head *head, struct slice text, struct arena *arena,
-    struct ingest_items *out, struct err *err)
-{
-	json_t *root = json_nodes_fit(text, INGEST_NODES_MAX, err)
-	    ? json_read_object_with_nul(text, err)
-	    : NULL;
-	bool ok;
-
-	if (root == NULL)
-		return false;
-	ok = tenant_named_in_json(root, head->tenant, err) &&
-	    read_json_fields(root, head, arena, out, err);
-	json_decref(root);
-	out->copied = true;
-	return ok;
 }
 
 bool
@@ -310,12 +218,12 @@ ingest_body_read(const struct ingest_head *head, const struct ingest_source *sou
     struct arena *arena, struct ingest_items *out, struct err *err)
 {
 	struct slice text = slice_of(source->body, source->len);
-	struct ingest_form form = form_of(head);
+	struct ingest_form form = ingest_form_of(head);
 
 	out->count = 0;
 	out->copied = out->is_mapped = false;
-	if (ingest_body_is_copied(head->content_type))
-		return read_json(head, text, arena, out, err);
+	if (ingest_body_is_json(head->content_type))
+		return ingest_json_read(head, source, arena, out, err);
 	out->is_mapped = source->decoded != NULL;
 	if (media_type_is(head->content_type, "multipart/form-data"))
 		return read_multipart(head, source, arena, out, err);

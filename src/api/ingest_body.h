@@ -2,8 +2,8 @@
 /*
  * ingest_body: which documents POST /ingest brings: multipart/form-data, a raw body with its
  * Content-Type, or JSON with the text. Pure but for the ids it makes, and for what it decodes of a
- * body on the disk; strings are in the arena, document bytes are ranges of the body (of the arena
- * for JSON), which must outlive the items.
+ * body on the disk; strings are in the arena, document bytes are ranges of the body (for JSON, of
+ * the arena or of what was decoded), which must outlive the items.
  */
 #ifndef API_INGEST_BODY_H
 #define API_INGEST_BODY_H
@@ -17,7 +17,6 @@
 #include "tenantgate/retrieval.h"
 
 #define INGEST_FILES_MAX	16	/* of one form */
-#define INGEST_NODES_MAX	100000	/* values, members and elements of a JSON body */
 
 struct ingest_item {
 	struct slice	bytes;
@@ -39,7 +38,7 @@ struct ingest_item {
 struct ingest_items {
 	struct ingest_item	items[INGEST_FILES_MAX];
 	unsigned		count;
-	bool			copied;		/* the bytes are in the arena: the body may go */
+	bool			copied;		/* out of the body, which may go */
 	bool			is_mapped;	/* they are in mappings of files (base/spool.h) */
 };
 
@@ -47,8 +46,8 @@ struct ingest_source {
 	char			*body;	/* borrowed, and rewritten: a form's names are decoded where
 					 * they are, and what it has in base64, too */
 	size_t			 len;
-	/* The body is a mapping: what it has in base64 is added to this file, for the caller to
-	 * close after the items. NULL: it is in memory. */
+	/* The body is a mapping: what it has in base64, or as a text of JSON, is added to this
+	 * file, for the caller to close after the items. NULL: it is in memory. */
 	struct spool		*decoded;
 	multipart_sink_fn		*add;		/* to that file */
 	void			*arg;		/* of add() */
@@ -72,8 +71,7 @@ struct ingest_head {
  * disk). A document without an id gets a random one. */
 bool	ingest_body_read(const struct ingest_head *, const struct ingest_source *, struct arena *,
 	    struct ingest_items *, struct err *);
-/* Whether such a body is read into memory: JSON is. */
-bool	ingest_body_is_copied(struct slice content_type);
+bool	ingest_body_is_json(struct slice content_type);
 /* Whether every '%' is followed by two hexadecimal digits (RFC 3986, 2.1), none is NUL, and none of
  * our parameters is there twice. http_query_get() has nothing for a value that cannot be decoded,
  * and a misspelt documentId would be taken for none: the document would get a new id instead of

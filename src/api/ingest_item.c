@@ -286,6 +286,17 @@ set_if_new(struct ingest_item *item, struct slice said, struct err *err)
 	return !err_is(err);
 }
 
+struct ingest_form
+ingest_form_of(const struct ingest_head *head)
+{
+	return (struct ingest_form){ .document_id = head->document_id,
+		.title = head->title,
+		.password = head->password,
+		.expires_at = head->expires_at,
+		.language = head->language,
+		.if_new = head->if_new };
+}
+
 bool
 ingest_item_add(struct ingest_items *out, const struct ingest_form *form, struct slice bytes,
     struct slice declared, struct slice file_name, struct arena *arena, struct err *err)

@@ -21,6 +21,8 @@ struct ingest_form {
 	struct slice	if_new;		/* "1" or "true"; "0", "false" or "" */
 };
 
+/* What the URL says, which the body's own fields may say again. */
+struct ingest_form	 ingest_form_of(const struct ingest_head *);
 /* One document more: its type, its id, its names, its digest. False with err set, as
  * ingest_body_read() says. */
 bool		 ingest_item_add(struct ingest_items *, const struct ingest_form *,

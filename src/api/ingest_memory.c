@@ -166,7 +166,7 @@ ingest_memory_move(struct ingest_memory *m, struct ingest_grants *g)
 }
 
 bool
-ingest_memory_copy(struct ingest_memory *m, size_t bytes, struct err *err)
+ingest_memory_json(struct ingest_memory *m, size_t bytes, struct err *err)
 {
 	return share_try(budgets_of(m)->documents, memory_tenant(m), 1, bytes, &m->body, err);
 }

@@ -13,8 +13,8 @@
  *
  * Who waits for vectors holds documents, and nobody who holds vectors waits for documents: so the
  * waits have an end. Not counted: what is on its way from the extractors (one more than
- * extract_max_parallel, times max_document_text, at the most), a JSON body's values while a
- * helper reads them, and the chunks' places, some fifty bytes each.
+ * extract_max_parallel, times max_document_text, at the most), the values of JSON that came
+ * in memory while a helper reads them, and the chunks' places, some fifty bytes each.
  */
 #ifndef API_INGEST_MEMORY_H
 #define API_INGEST_MEMORY_H
@@ -46,8 +46,8 @@ struct ingest_memory {
  * declared. */
 enum flow_rc	ingest_memory_enter(struct flow *, struct ingest_memory *, struct request *)
 		    __attribute__((warn_unused_result));
-/* Before a body on the disk is read into memory: for so many bytes of it. As above. */
-bool		ingest_memory_copy(struct ingest_memory *, size_t bytes, struct err *);
+/* Before JSON on the disk is read: for what that takes. As above. */
+bool		ingest_memory_json(struct ingest_memory *, size_t bytes, struct err *);
 /* The body is the work's now. */
 void		ingest_memory_move(struct ingest_memory *, struct ingest_grants *);
 /* For a text of so many bytes, 0 for none. False with err set: ERR_OVERLOADED, ERR_TOO_LARGE. */

@@ -5,6 +5,7 @@
  *	the socket --> arrived (where it is large) --> work --> freed
  */
 #include "api/ingest_arrive.h"
+#include "api/ingest_json.h"
 #include "api/ingest_state.h"
 
 enum flow_rc
@@ -18,16 +19,14 @@ ingest_run_work(struct flow *f, struct ingest *in, size_t bytes, offload_fn *fn)
 	    fn, ingest_work_free, w, &in->work);
 }
 
-/* JSON is copied out of its file, which then goes: its memory is asked for before. */
 enum flow_rc
 ingest_begin_work(struct flow *f, struct ingest *in)
 {
-	const struct arrived *arrived = in->arrived;
 	size_t bytes = in->req.body.len;
 	struct err err = { .code = ERR_NONE };
 
-	if (arrived != NULL && ingest_body_is_copied(http_header(in->req.x, "Content-Type")) &&
-	    !ingest_memory_copy(&in->memory, arrived->file.spool.len, &err))
+	if (in->arrived != NULL && ingest_body_is_json(http_header(in->req.x, "Content-Type")) &&
+	    !ingest_memory_json(&in->memory, INGEST_JSON_MEMORY, &err))
 		return flow_fail_err(f, &err);
 	in->work = ingest_work_new(&in->req, in->arrived);
 	in->arrived = NULL;

@@ -154,6 +154,8 @@ ingest_work_parse(void *arg)
 		return;
 	buf_free(&w->job.body);
 	ingest_spool_close(&w->file);
+	if (w->items.is_mapped)
+		share_give(&w->grants.body);
 }
 
 /* As many as the text can have, unless a setting says fewer. A chunk is one step of the splitter or

@@ -26,7 +26,7 @@ struct ingest_work {
 	const char		*embedding_model; /* borrowed, of the process */
 	struct ingest_room	 room;		/* where its files lie; folder 0: it has none */
 	struct ingest_spool	 file;		/* owned: the body, unless it is in memory */
-	struct ingest_spool	 decoded;	/* owned: what it had in base64 */
+	struct ingest_spool	 decoded;	/* owned: its base64, or its JSON's text */
 	struct ingest_items	 items;		/* ranges of the body, or in the arena */
 	struct ingest_grants	 grants;	/* for the body, and for what is below */
 	/* Of the document under way. */
@@ -80,7 +80,7 @@ ingest_work_item(struct ingest_work *w)
 static inline bool
 ingest_work_is_on_disk(const struct ingest_work *w)
 {
-	return ingest_spool_is_open(&w->file);
+	return ingest_spool_is_open(&w->file) || ingest_spool_is_open(&w->decoded);
 }
 
 /* Bytes that ingest_work_cut() goes through; more than BODY_HERE_MAX where a charset is decoded,

@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "base/json_load.h"
 #include "base/json_memory.h"
 
 /* jansson parses and frees by recursion: a body of nothing but '[' would use up a worker's stack.
@@ -37,10 +38,8 @@ json_depth_fits(struct slice text)
 	return true;
 }
 
-/* In words of ours: jansson's own text quotes the input, which may hold prompts and keys and would
- * end up in logs. */
-static const char *
-json_reason(const json_error_t *fault)
+const char *
+json_fault_reason(const json_error_t *fault)
 {
 	switch (json_error_code(fault)) {
 	case json_error_premature_end_of_input:
@@ -63,11 +62,10 @@ json_reason(const json_error_t *fault)
 
 /* Duplicate names are refused: RFC 8259 section 4 lets readers differ in which of the two they
  * take, so what one program has checked another might read differently. */
-static json_t *
-json_parse(struct slice text, size_t more_flags, struct err *err)
+json_t *
+json_load_text(struct slice text, size_t more_flags, json_error_t *fault, struct err *err)
 {
 	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | more_flags;
-	json_error_t fault;
 	json_t *value;
 	bool no_memory;
 
@@ -81,13 +79,22 @@ json_parse(struct slice text, size_t more_flags, struct err *err)
 		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the JSON");
 		return NULL;
 	}
-	value = json_loadb(text.len == 0 ? "" : text.p, text.len, flags, &fault);
+	value = json_loadb(text.len == 0 ? "" : text.p, text.len, flags, fault);
 	no_memory = json_memory_end();
 	if (value == NULL && no_memory)
 		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the JSON");
-	else if (value == NULL)
+	return value;
+}
+
+static json_t *
+json_parse(struct slice text, size_t more_flags, struct err *err)
+{
+	json_error_t fault;
+	json_t *value = json_load_text(text, more_flags, &fault, err);
+
+	if (value == NULL && !err_is(err))
 		err_set(err, ERR_INVALID_JSON, "JSON cannot be read: line %d, column %d: %s.",
-		    fault.line, fault.column, json_reason(&fault));
+		    fault.line, fault.column, json_fault_reason(&fault));
 	return value;
 }
 

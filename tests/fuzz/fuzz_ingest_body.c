@@ -11,26 +11,15 @@
  * sources: src/base/clock.c src/base/clock_read.c src/base/digest.c src/base/err.c src/base/json.c
  * sources: src/base/json_count.c src/base/json_put.c src/base/language.c src/base/log.c
  * sources: src/base/log_repeat.c src/base/random.c src/base/spool.c src/base/utf8.c
- * sources: src/retrieval/formats.c src/base/json_memory.c
+ * sources: src/retrieval/formats.c src/api/ingest_json.c src/base/json_long.c
+ * sources: src/base/json_memory.c
  * libs: -ljansson -lcrypto -lm
  */
 #include "api/ingest_body.h"
 #include "tenantgate/base/json.h"
-#include "tests/fuzz/fuzz_check.h"
+#include "tests/fuzz/fuzz_folder.h"
 
 #define ARENA_MAX (4u << 20)
-
-static int
-fuzz_folder(void)
-{
-	static int folder = -1;
-	struct err err = { 0 };
-
-	if (folder < 0)
-		folder = spool_folder_open("/tmp", &err);
-	fuzz_check(folder >= 0);
-	return folder;
-}
 
 /* Up to the line's end, which is taken off too. */
 static struct slice

@@ -61,13 +61,20 @@ function members(count, from = 0) {
 	return Array.from({ length: count }, (_, i) => `"k${from + i}":${i % 10}`).join(',');
 }
 
-test('800,000 keys: refused with the limit, as soon as they are counted', async () => {
+test('10,000 keys: refused with the limit, as soon as they are counted', async () => {
+	const body = `{"text":"x","metadata":{${members(10000)}}}`;
+	refused(await beside(() => json('/ingest', body)), /more than 10000 values/);
+});
+
+test('800,000 keys: refused for what is not the text', async () => {
 	const body = `{"text":"x","metadata":{${members(800000)}}}`;
-	refused(await beside(() => json('/ingest', body)), /more than 100000 values/);
+	const answer = await beside(() => json('/ingest', body));
+	assert.equal(answer.status, 413, answer.body);
+	assert.match(answer.json.detail, /more than 524288 bytes beside its longest string/);
 });
 
 test('as many keys as are allowed are read, and then refused for what they are', async () => {
-	const body = `{"text":"x","metadata":{${members(99990)}}}`;
+	const body = `{"text":"x","metadata":{${members(9990)}}}`;
 	refused(await beside(() => json('/ingest', body)), /metadata must be at most/);
 	const fields = `{"messages":[{"role":"user","content":"dusk?"}],${members(19990)}}`;
 	const answer = await beside(() => json('/chat', fields));
@@ -95,6 +102,35 @@ test('9 MB of text: as a question, as a query, as a document', async () => {
 	const stored = await beside(() => json('/ingest', JSON.stringify({ text: content })));
 	assert.equal(stored.status, 201, stored.body);
 	assert.equal(stored.json.document.bytes, content.length);
+});
+
+// Its JSON is read piece by piece; what it stands for is what the same text is by itself.
+test('6 MB of JSON whose text is escapes and characters of each length', async () => {
+	const kinds = String.raw`quay \"A\"\\B\u0001\t\n\u00e9 \ud83d\ude00 ` + '\u00e9\u20ac\u{1f600} ';
+	const escaped = kinds.repeat(6 * MIB / 64);
+	const text = JSON.parse(`"${escaped}"`);
+	const body = `{"documentId":"kinds","title":"Kinds","text":"${escaped}"}`;
+	const stored = await beside(() => json('/ingest', body));
+	assert.equal(stored.status, 201, stored.body);
+	const { title, bytes, sha256 } = stored.json.document;
+	assert.deepEqual([title, bytes], ['Kinds', Buffer.byteLength(text)]);
+	assert.equal(sha256, createHash('sha256').update(text).digest('hex'));
+	const again = await beside(() => post('/ingest?documentId=kinds', 'text/plain', text));
+	assert.equal(again.status, 200, again.body);
+});
+
+test('JSON on the disk: what is long and no text is refused as it is from memory', async () => {
+	const long = 'x'.repeat(MIB);
+	refused(await json('/ingest', `{"text":"x","metadata":{"a":"${long}"}}`),
+		/metadata must be at most 16384 bytes/);
+	refused(await json('/ingest', `{"text":"x","documentId":"${long}"}`), /documentId must be/);
+	refused(await json('/ingest', `{"text":"x","title":"${long}"}`), /title must be/);
+	refused(await json('/ingest', `{"text":"${long}\\x"}`), /byte 1048587: the syntax is wrong/);
+	refused(await json('/ingest', `{"text":"${long}","a":tru}`), /byte 10485\d\d: the syntax/);
+	refused(await json('/ingest', `{"text":"${long}","tenantId":"nobody"}`), /tenant/);
+	const stored = await json('/ingest', `{"text":"Dusk at the quay.","other":"${long}"}`);
+	assert.equal(stored.status, 201, stored.body);
+	assert.equal(stored.json.document.bytes, 17);
 });
 
 test('a megabyte that has to be escaped for the model', async () => {
