@@ -46,7 +46,7 @@ arrived_free(void *arg)
 
 	if (in == NULL)
 		return;
-	ingest_spool_close(&in->file);
+	ingest_room_close(&in->room, &in->file);
 	buf_free(&in->piece);
 	free(in);
 }
@@ -69,7 +69,7 @@ arrived_new(const struct request *req)
 	in->room = (struct ingest_room){ .folder = req->ctx->shared->spool_folder,
 		.budget = req->ctx->shared->budgets.spool };
 	memcpy(in->room.tenant, req->tenant_id, sizeof(in->room.tenant));
-	ingest_spool_init(&in->file);
+	spool_init(&in->file);
 	return in;
 }
 
@@ -79,7 +79,7 @@ arrived_write(void *arg)
 {
 	struct arrived *in = arg;
 
-	(void)ingest_spool_add(&in->file, &in->room, buf_view(&in->piece), &in->err);
+	(void)ingest_room_add(&in->room, &in->file, buf_view(&in->piece), &in->err);
 }
 
 /* All of it is in the file. The ceiling is the whole body's again. */
@@ -89,7 +89,7 @@ arrive_end(struct arrival *a)
 	struct request *req = a->memory->req;
 
 	buf_free(&req->body);
-	req->body.max += arrived_of(a)->file.spool.len;
+	req->body.max += arrived_of(a)->file.len;
 	share_give(&a->memory->body);
 	return FLOW_DONE;
 }

@@ -13,14 +13,14 @@
 #define API_INGEST_ARRIVE_H
 
 #include "api/ingest_memory.h"
-#include "api/ingest_spool.h"
+#include "api/ingest_room.h"
 
 #define ARRIVE_PIECE	(512u << 10)	/* bytes in memory at least before they are written */
 
 /* A body on its way to the disk, or there. */
 struct arrived {
 	struct ingest_room	 room;
-	struct ingest_spool	 file;
+	struct spool		 file;
 	struct buf		 piece;		/* owned: on its way to the file */
 	struct err		 err;
 };
@@ -28,7 +28,7 @@ struct arrived {
 void		arrived_free(void *);
 
 /* Afterwards the body is in req->body, or in *out, for the caller to arrived_free(); NULL while a
- * helper has it. Fails as http_read_body(), ingest_spool_add() and offload_run(). */
+ * helper has it. Fails as http_read_body(), ingest_room_add() and offload_run(). */
 enum flow_rc	ingest_arrive(struct flow *, struct ingest_memory *, void **out)
 		    __attribute__((warn_unused_result));
 

@@ -58,7 +58,7 @@ ingest_work_clear(void *arg)
 	w->distinct = 0;
 	chunk_free(&w->chunks);
 	extract_free(&w->extracted);
-	ingest_spool_close(&w->cut_out);
+	ingest_room_close(&w->room, &w->cut_out);
 	ingest_grants_clear(&w->grants);
 }
 
@@ -153,7 +153,7 @@ ingest_work_parse(void *arg)
 	if (!w->items.copied)
 		return;
 	buf_free(&w->job.body);
-	ingest_spool_close(&w->file);
+	ingest_room_close(&w->room, &w->file);
 	if (w->items.is_mapped)
 		share_give(&w->grants.body);
 }
@@ -322,6 +322,6 @@ ingest_work_clear_bytes(const struct ingest_work *w, unsigned dimensions)
 		return 0;
 	TAILQ_FOREACH(b, &w->batches, link)
 		texts += b->count;
-	return w->file.spool.len + w->decoded.spool.len + w->cut_out.spool.len +
-	    w->extracted.text.cap + w->chunks.cap * of_chunk + texts * dimensions * sizeof(float);
+	return w->file.len + w->decoded.len + w->cut_out.len + w->extracted.text.cap +
+	    w->chunks.cap * of_chunk + texts * dimensions * sizeof(float);
 }

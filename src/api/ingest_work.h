@@ -15,7 +15,7 @@
 #include "api/ingest_batch.h"
 #include "api/ingest_body.h"
 #include "api/ingest_memory.h"
-#include "api/ingest_spool.h"
+#include "api/ingest_room.h"
 
 struct ingest_work {
 	struct body_job		 job;		/* first */
@@ -24,14 +24,14 @@ struct ingest_work {
 	struct ingest_head	 head;		/* in the arena */
 	const char		*owner;		/* in the arena; NULL: no user was named */
 	const char		*embedding_model; /* borrowed, of the process */
-	struct ingest_room	 room;		/* where its files lie; folder 0: it has none */
-	struct ingest_spool	 file;		/* owned: the body, unless it is in memory */
-	struct ingest_spool	 decoded;	/* owned: its base64, or its JSON's text */
+	struct ingest_room	 room;		/* of its files; folder 0: it has none */
+	struct spool		 file;		/* owned: the body, unless it is in memory */
+	struct spool		 decoded;	/* owned: its base64, or its JSON's text */
 	struct ingest_items	 items;		/* ranges of the body, or in the arena */
 	struct ingest_grants	 grants;	/* for the body, and for what is below */
 	/* Of the document under way. */
 	unsigned		 at;		/* its index in items */
-	struct ingest_spool	 cut_out;	/* owned: alone, for its reader; or not open */
+	struct spool		 cut_out;	/* owned: alone, for its reader; or not open */
 	struct extract_out	 extracted;	/* owned: extract_free() */
 	struct chunk_list	 chunks;	/* owned: chunk_free() */
 	struct chunk_key	*keys;		/* owned: one of each chunk */
@@ -80,7 +80,7 @@ ingest_work_item(struct ingest_work *w)
 static inline bool
 ingest_work_is_on_disk(const struct ingest_work *w)
 {
-	return ingest_spool_is_open(&w->file) || ingest_spool_is_open(&w->decoded);
+	return spool_is_open(&w->file) || spool_is_open(&w->decoded);
 }
 
 /* Bytes that ingest_work_cut() goes through; more than BODY_HERE_MAX where a charset is decoded,

@@ -17,23 +17,24 @@ ingest_work_take_files(struct ingest_work *w, void *from)
 {
 	struct arrived *arrived = from;
 
-	ingest_spool_init(&w->file);
-	ingest_spool_init(&w->decoded);
-	ingest_spool_init(&w->cut_out);
+	spool_init(&w->file);
+	spool_init(&w->decoded);
+	spool_init(&w->cut_out);
 	if (arrived == NULL)
 		return;
 	w->room = arrived->room;
+	arrived->room.grant = (struct share_grant){ .budget = NULL };
 	w->file = arrived->file;
-	ingest_spool_init(&arrived->file);
+	spool_init(&arrived->file);
 	arrived_free(arrived);
 }
 
 void
 ingest_work_close_files(struct ingest_work *w)
 {
-	ingest_spool_close(&w->cut_out);
-	ingest_spool_close(&w->decoded);
-	ingest_spool_close(&w->file);
+	ingest_room_close(&w->room, &w->cut_out);
+	ingest_room_close(&w->room, &w->decoded);
+	ingest_room_close(&w->room, &w->file);
 }
 
 /* A multipart_sink_fn. */
@@ -42,7 +43,7 @@ add_decoded(void *arg, struct slice bytes, struct err *err)
 {
 	struct ingest_work *w = arg;
 
-	return ingest_spool_add(&w->decoded, &w->room, bytes, err);
+	return ingest_room_add(&w->room, &w->decoded, bytes, err);
 }
 
 bool
@@ -53,17 +54,29 @@ ingest_work_source(struct ingest_work *w, struct ingest_source *out)
 	*out = (struct ingest_source){ .body = w->job.body.data, .len = w->job.body.len };
 	if (!ingest_work_is_on_disk(w))
 		return true;
-	if (!spool_map(&w->file.spool, &all, &w->job.err))
+	if (!spool_map(&w->file, &all, &w->job.err))
 		return false;
-	*out = (struct ingest_source){ .body = w->file.spool.map,
+	*out = (struct ingest_source){ .body = w->file.map,
 		.len = all.len,
-		.decoded = &w->decoded.spool,
+		.decoded = &w->decoded,
 		.add = add_decoded,
 		.arg = w };
 	return true;
 }
 
-/* A file that has the document alone, and begins with it, is what a reader is given. */
+/* The file that has the document alone, which is what a reader is given; NULL: it has none. */
+static const struct spool *
+file_alone(const struct ingest_work *w, struct slice document)
+{
+	if (spool_is_open(&w->cut_out))
+		return &w->cut_out;
+	if (document.p == w->file.map && document.len == w->file.len)
+		return &w->file;
+	if (document.p == w->decoded.map && document.len == w->decoded.len)
+		return &w->decoded;
+	return NULL;
+}
+
 struct extract_in
 ingest_work_document(const struct ingest_work *w, const struct ingest_item *item)
 {
@@ -73,10 +86,8 @@ ingest_work_document(const struct ingest_work *w, const struct ingest_item *item
 		.password = item->password,
 		.is_mapped = w->items.is_mapped };
 
-	if (w->items.is_mapped && item->bytes.p == w->file.spool.map)
-		in.file = &w->file.spool;
-	else if (ingest_spool_is_open(&w->cut_out))
-		in.file = &w->cut_out.spool;
+	if (w->items.is_mapped)
+		in.file = file_alone(w, item->bytes);
 	return in;
 }
 
@@ -86,8 +97,8 @@ ingest_work_is_cut_out(const struct ingest_work *w)
 	const struct ingest_item *item = &w->items.items[w->at];
 	const struct document_format *format = format_find(item->document.mime_type);
 
-	return w->items.is_mapped && item->bytes.p != w->file.spool.map &&
-	    format->reader != READER_TEXT;
+	return w->items.is_mapped && format->reader != READER_TEXT &&
+	    file_alone(w, item->bytes) == NULL;
 }
 
 void
@@ -101,7 +112,7 @@ ingest_work_cut_out(void *arg)
 
 		if (piece.len > CUT_OUT_PIECE)
 			piece.len = CUT_OUT_PIECE;
-		(void)ingest_spool_add(&w->cut_out, &w->room, piece, &w->job.err);
+		(void)ingest_room_add(&w->room, &w->cut_out, piece, &w->job.err);
 		spool_unload_behind(bytes, at, CUT_OUT_PIECE);
 	}
 	spool_unload(bytes);

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -51,22 +52,51 @@ open_nameless(int folder)
 	return fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR) ? open_named(folder) : fd;
 }
 
-int
-spool_folder_open(const char *path, struct err *err)
+static int
+open_folder(const char *path)
 {
-	int opened = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+	int opened = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int folder = opened < 0 ? -1 : fcntl(opened, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 
 	if (opened >= 0)
 		close(opened);
-	fd = folder < 0 ? -1 : open_nameless(folder);
-	if (fd >= 0) {
-		close(fd);
-		return folder;
+	return folder;
+}
+
+/* All that will be done with its files but writing. */
+static bool
+folder_works(int folder, const char *path, struct err *err)
+{
+	struct spool trial = { .fd = folder < 0 ? -1 : open_nameless(folder) };
+	int reader;
+
+	if (trial.fd < 0) {
+		err_set(err, ERR_CONF,
+		    "%s: No file can be made there (%s); name a folder that can be written, or "
+		    "none.",
+		    path, strerror(errno));
+		return false;
 	}
-	err_set(err, ERR_CONF,
-	    "%s: No file can be made there (%s); name a folder that can be written, or none.", path,
-	    strerror(errno));
+	reader = spool_reader(&trial);
+	if (reader < 0)
+		err_set(err, ERR_CONF,
+		    "%s: A file there cannot be opened again (%s), which /proc is for; mount "
+		    "/proc, "
+		    "or name no folder.",
+		    path, strerror(errno));
+	else
+		close(reader);
+	spool_close(&trial);
+	return reader >= 0;
+}
+
+int
+spool_folder_open(const char *path, struct err *err)
+{
+	int folder = open_folder(path);
+
+	if (folder_works(folder, path, err))
+		return folder;
 	if (folder >= 0)
 		close(folder);
 	return -1;
@@ -96,6 +126,15 @@ spool_close(struct spool *s)
 	spool_init(s);
 }
 
+/* A folder that is open stays so, and takes no more files. */
+static bool
+folder_is_gone(int folder)
+{
+	struct stat st;
+
+	return fstat(folder, &st) == 0 && st.st_nlink == 0;
+}
+
 /* Always false, to be returned. */
 static bool
 spool_failed(const char *what, struct err *err)
@@ -116,7 +155,10 @@ spool_add(struct spool *s, int folder, struct slice bytes, struct err *err)
 {
 	assert(s->map == NULL);
 	if (s->fd < 0 && (s->fd = open_nameless(folder)) < 0)
-		return spool_failed("made", err);
+		return spool_failed(folder_is_gone(folder)
+			? "made, for the folder was removed (make it again, and restart)"
+			: "made",
+		    err);
 	while (bytes.len > 0) {
 		ssize_t n = pwrite(s->fd, bytes.p, bytes.len, (off_t)s->len);
 

@@ -248,6 +248,17 @@ share_give(struct share_grant *grant)
 }
 
 void
+share_give_some(struct share_grant *grant, uint64_t units)
+{
+	if (units >= grant->units) {
+		share_give(grant);
+	} else if (units > 0) {
+		grant->units -= units;
+		share_return(grant->budget, grant->holder, units);
+	}
+}
+
+void
 share_give_later(void *grant)
 {
 	share_give(grant);

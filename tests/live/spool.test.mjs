@@ -193,6 +193,24 @@ test('a tenant that fills its share of the disk keeps no other from theirs', asy
 	assert.equal((await send(noisy, pdf(4 * MIB, 'one more'))).status, 201);
 });
 
+// The share is 12 MiB. A form lies there once, and once more without what is around its document.
+test('what can never fit beside its own form is too large, and no matter of time', async () => {
+	gate = await start({ max_spool_size: '16MiB', max_document_size: '8MiB' });
+	const tenant = await gate.tenant('acme');
+	const file = (bytes, words, encoding) => {
+		const body = heavyPdf(bytes, words);
+		return form([{ name: 'file', fileName: 'a.pdf', type: 'application/pdf', encoding,
+			bytes: encoding ? body.toString('base64') : body }]);
+	};
+	const refused = await send(tenant, file(7 * MIB, 'too much'));
+	assert.equal(refused.status, 413, refused.body);
+	assert.match(refused.json.detail, /one tenant may have 12582912\. .*max_spool_size/);
+	await noneIsLeft();
+	assert.equal((await send(tenant, file(5 * MIB, 'as it is'))).status, 201);
+	assert.equal((await send(tenant, file(5 * MIB, 'as base64', 'base64'))).status, 201);
+	await noneIsLeft();
+});
+
 test('one that was killed has left nothing', async () => {
 	const socket = await half(acme, 3 * MIB);
 	await until('a file', () => files().length === 1);

@@ -150,6 +150,28 @@ what_grows_past_every_share_is_too_large(void **state)
 }
 
 static void
+a_part_is_given_back_and_then_the_rest(void **state)
+{
+	struct share_grant grant = { 0 }, other = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	open_budget(100, 0, true);
+	assert_true(grant_grows(&grant, "t", 75, &err));
+	share_give_some(&grant, 0);
+	assert_int_equal(stats_now().held, 75);
+	share_give_some(&grant, 30);
+	assert_int_equal(grant.units, 45);
+	assert_int_equal(stats_now().held, 45);
+	assert_true(grant_grows(&other, "t", 30, &err));
+	share_give_some(&grant, 46);
+	assert_int_equal(stats_now().held, 30);
+	share_give_some(&grant, 1);
+	share_give(&other);
+	assert_int_equal(stats_now().held, 0);
+}
+
+static void
 figures_tell_the_longest_wait(void **state)
 {
 	(void)state;
@@ -209,6 +231,7 @@ main(void)
 		SHARE_TEST(retry_after_is_the_place_over_the_grants_of_late),
 		SHARE_TEST(what_grows_is_taken_at_once_or_refused),
 		SHARE_TEST(what_grows_past_every_share_is_too_large),
+		SHARE_TEST(a_part_is_given_back_and_then_the_rest),
 		SHARE_TEST(figures_tell_the_longest_wait),
 		SHARE_TEST(a_budget_that_several_have_used_up_is_a_condition_after_a_second),
 	};

@@ -163,10 +163,10 @@ is_in_a_file(const struct sender *s, size_t n)
 
 	assert_int_equal(s->err.code, ERR_NONE);
 	assert_non_null(in);
-	assert_true(spool_map(&in->file.spool, &all, &err));
+	assert_true(spool_map(&in->file, &all, &err));
 	assert_int_equal(all.len, n);
 	assert_memory_equal(all.p, bytes, n);
-	assert_int_equal(in->file.grant.units, n);
+	assert_int_equal(in->room.grant.units, n);
 	assert_int_equal(s->req.body.cap, 0);
 	assert_int_equal(s->req.body.max, BODY_BYTES + 1000);
 }

@@ -21,27 +21,58 @@
 
 #include "tenantgate/base/spool.h"
 
-#define PIECE 100003 /* bytes; no multiple of a page */
+#define PIECE  100003 /* bytes; no multiple of a page */
 #define PIECES 7
 
 static char piece[PIECE], folder_path[] = "/tmp/tenantgate-spool-XXXXXX";
 static int folder;
-static bool has_nameless; /* what __wrap_openat() lets through */
+static bool has_nameless, has_proc; /* what __wrap_openat() and __wrap_open() let through */
+static unsigned refused;	    /* by these */
 static struct spool spool;
 static struct err err;
 
+/* Which of either is called is the libraries' choice of _FILE_OFFSET_BITS. */
 int __real_openat(int, const char *, int, ...);
+int __real_open(const char *, int, ...);
 int __wrap_openat(int, const char *, int, ...);
+int __wrap_openat64(int, const char *, int, ...);
+int __wrap_open(const char *, int, ...);
+int __wrap_open64(const char *, int, ...);
 
 /* A file system without files that have no name. */
 int
 __wrap_openat(int at, const char *path, int flags, ...)
 {
 	if (!has_nameless && (flags & O_TMPFILE) == O_TMPFILE) {
+		refused++;
 		errno = EOPNOTSUPP;
 		return -1;
 	}
 	return __real_openat(at, path, flags, 0600);
+}
+
+/* A system where /proc is not mounted. */
+int
+__wrap_open(const char *path, int flags, ...)
+{
+	if (!has_proc && strncmp(path, "/proc/", 6) == 0) {
+		refused++;
+		errno = ENOENT;
+		return -1;
+	}
+	return __real_open(path, flags, 0600);
+}
+
+int
+__wrap_openat64(int at, const char *path, int flags, ...)
+{
+	return __wrap_openat(at, path, flags);
+}
+
+int
+__wrap_open64(const char *path, int flags, ...)
+{
+	return __wrap_open(path, flags);
 }
 
 static int
@@ -52,7 +83,8 @@ set_up(void **state)
 		piece[i] = (char)(i * 7 + i / 251);
 	memcpy(folder_path + sizeof(folder_path) - 7, "XXXXXX", 6);
 	assert_non_null(mkdtemp(folder_path));
-	has_nameless = true;
+	has_nameless = has_proc = true;
+	refused = 0;
 	err_clear(&err);
 	spool_init(&spool);
 	folder = spool_folder_open(folder_path, &err);
@@ -207,6 +239,7 @@ without_nameless_files_a_name_goes_at_once(void **state)
 	(void)state;
 	has_nameless = false;
 	add_pieces();
+	assert_int_equal(refused, 1);
 	assert_int_equal(fstat(spool.fd, &st), 0);
 	assert_int_equal(st.st_nlink, 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
@@ -224,6 +257,27 @@ a_folder_that_does_not_do_is_refused(void **state)
 		assert_int_equal(err.code, ERR_CONF);
 		assert_non_null(strstr(err.detail, paths[i]));
 	}
+}
+
+static void
+a_folder_whose_files_cannot_be_opened_again_is_refused(void **state)
+{
+	(void)state;
+	has_proc = false;
+	assert_int_equal(spool_folder_open(folder_path, &err), -1);
+	assert_int_equal(err.code, ERR_CONF);
+	assert_non_null(strstr(err.detail, "mount /proc"));
+	assert_int_equal(refused, 1);
+}
+
+static void
+a_folder_that_is_removed_is_an_overload(void **state)
+{
+	(void)state;
+	assert_int_equal(rmdir(folder_path), 0);
+	assert_false(spool_add(&spool, folder, slice_of(piece, 1), &err));
+	assert_int_equal(err.code, ERR_OVERLOADED);
+	assert_int_equal(mkdir(folder_path, 0700), 0);
 }
 
 static void
@@ -253,6 +307,8 @@ main(void)
 		TEST(a_full_disk_is_said),
 		TEST(without_nameless_files_a_name_goes_at_once),
 		TEST(a_folder_that_does_not_do_is_refused),
+		TEST(a_folder_whose_files_cannot_be_opened_again_is_refused),
+		TEST(a_folder_that_is_removed_is_an_overload),
 		TEST(memory_is_known),
 	};
 

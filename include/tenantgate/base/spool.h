@@ -24,8 +24,8 @@
 #include "tenantgate/base/slice.h"
 
 /* A folder in which files can be made and written, for the caller to close, and never 0 to 2; -1
- * with err set (ERR_CONF): a sentence that begins with the path. Makes a file there, and forgets
- * it. */
+ * with err set (ERR_CONF): a sentence that begins with the path. Makes a file there, opens it as
+ * spool_reader() does, and forgets it. */
 int	spool_folder_open(const char *path, struct err *);
 /* Whether its files lie in memory all the same (tmpfs(5)). */
 bool	spool_folder_is_memory(int folder);
@@ -37,6 +37,11 @@ struct spool {
 };
 void	spool_init(struct spool *);
 void	spool_close(struct spool *);		/* back to the state after spool_init() */
+static inline bool
+spool_is_open(const struct spool *s)
+{
+	return s->fd >= 0;
+}
 
 /* At the end; the first makes the file, in the folder. Never of what is mapped. False with err set:
  * then the file is not whole, and only to be closed. */

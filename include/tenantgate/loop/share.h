@@ -75,6 +75,8 @@ bool		 share_try(struct share_budget *, struct slice holder, unsigned weight,
 		    uint64_t units, struct share_grant *, struct err *);
 /* Idempotent: an empty grant is nothing to give back. Any thread. */
 void		 share_give(struct share_grant *);
+/* A part of it; all, when that is no more. Any thread. */
+void		 share_give_some(struct share_grant *, uint64_t units);
 void		 share_give_later(void *grant);		/* the same as a flow_defer_fn */
 
 /* Any thread. A lower capacity or ceiling is reached as grants come back, and who waits for more
