@@ -241,11 +241,13 @@ unsigned
 json_long_which(const struct json_long *l, struct slice value)
 {
 	const char *end = value.p + value.len;
+	unsigned which;
 
 	if (value.len <= JSON_LONG_MARK ||
 	    memcmp(end - JSON_LONG_MARK - 1, l->mark, JSON_LONG_MARK) != 0)
 		return JSON_LONG_NONE;
-	return (unsigned)(end[-1] - '0');
+	which = (unsigned)(end[-1] - '0');
+	return which < l->count ? which : JSON_LONG_NONE;
 }
 
 /* The piece is in `quoted`, between quotes; `at` is where it stands in the text. */

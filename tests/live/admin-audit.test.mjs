@@ -46,6 +46,11 @@ async function tenant(id, state = 'ready') {
 		await ours(`update tenants set state = '${state}' where tenant_id = '${id}'`);
 }
 
+// A change goes on behind its answer.
+const nothingGoesOn = () => until('nothing is under way', async () =>
+	(await gate.admin.get('/admin/flows')).json.flows.every((f) =>
+		!/^(admin_(?!flows)|tenant_(end|attempt|wish)$)/.test(f.handler)));
+
 // ---- what holds a change while it is under way ----
 
 const locks = async (granted) => (await ours(`select 1 from pg_locks where locktype = 'advisory'
@@ -223,6 +228,8 @@ for (const [method, pattern, action] of routes.filter((r) => r[2] !== '-')) {
 
 		const dry = await ask('?dryRun=true');
 		assert.ok(dry.status < 300, dry.body);
+		// A statement of what went before would be held, too, and taken for the request's.
+		await nothingGoesOn();
 		const held = await made.hold?.();
 		assert.deepEqual(mine(), [], 'no line for the dry run');
 		const leaves = new AbortController();
@@ -236,9 +243,8 @@ for (const [method, pattern, action] of routes.filter((r) => r[2] !== '-')) {
 		await cut;
 		await until('its line is there', () => mine().length > 0);
 		await held?.release();
-		// Whatever goes on behind it is over before lines are counted.
-		await until('nothing of it is under way', async () => (await gate.admin.get('/admin/flows'))
-			.json.flows.every((f) => !/^(admin_(?!flows)|tenant_(end|attempt|wish)$)/.test(f.handler)));
+		// Before lines are counted.
+		await nothingGoesOn();
 		const lines = mine();
 		assert.equal(lines.length, 1, JSON.stringify(lines));
 		const [line] = lines;
