@@ -21,21 +21,34 @@ search_settings(void)
 	       " -c hnsw.ef_search=" TEXT(EF_SEARCH) " -c hnsw.iterative_scan=strict_order";
 }
 
+#define BEGIN_WITHOUT_JIT "BEGIN READ ONLY; SET LOCAL jit = off"
+
 /* Among some documents' chunks the scan goes on behind other documents' rows, in an order that is
  * nearly the right one; and the exact way, which is a sort, is closed. */
+static void
+index_settings(bool some, unsigned k, char out[VECTOR_SETTINGS_SIZE])
+{
+	unsigned ef = some ? EF_SEARCH_MOST : 4 * k;
+
+	snprintf(out, VECTOR_SETTINGS_SIZE,
+	    BEGIN_WITHOUT_JIT "; SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = %s;"
+			      " SET LOCAL hnsw.ef_search = %u; SET LOCAL hnsw.iterative_scan = %s",
+	    some ? "off" : "on", ef < EF_SEARCH ? EF_SEARCH : ef,
+	    some ? "relaxed_order" : "strict_order");
+}
+
+/* What goes without an index is compiled too, where there are a hundred thousand chunks: that takes
+ * longer than to compare them. */
 bool
 vector_settings(enum vector_way way, unsigned k, bool has_session, char out[VECTOR_SETTINGS_SIZE])
 {
-	bool some = way == WAY_INDEX_SOME;
-	unsigned ef = some ? EF_SEARCH_MOST : 4 * k;
+	bool some = way == WAY_INDEX_SOME, by_index = some || way == WAY_INDEX;
 
-	if (!some && (way != WAY_INDEX || (has_session && k <= EF_SEARCH_K)))
+	if (has_session && !some && (way != WAY_INDEX || k <= EF_SEARCH_K))
 		return false;
-	snprintf(out, VECTOR_SETTINGS_SIZE,
-	    "BEGIN READ ONLY; SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = %s;"
-	    " SET LOCAL jit = off; SET LOCAL hnsw.ef_search = %u;"
-	    " SET LOCAL hnsw.iterative_scan = %s",
-	    some ? "off" : "on", ef < EF_SEARCH ? EF_SEARCH : ef,
-	    some ? "relaxed_order" : "strict_order");
+	if (by_index)
+		index_settings(some, k, out);
+	else
+		snprintf(out, VECTOR_SETTINGS_SIZE, BEGIN_WITHOUT_JIT);
 	return true;
 }

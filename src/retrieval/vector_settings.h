@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vector_settings: what a search by the index wants to be set for its transaction, where the
- * session's own (search_settings()) do not do: behind a pooler, for many chunks, among some
+ * vector_settings: what a search wants to be set for its transaction, where the session's own
+ * (search_settings()) do not do: behind a pooler, and by the index for many chunks, or among some
  * documents'.
  */
 #ifndef RETRIEVAL_VECTOR_SETTINGS_H

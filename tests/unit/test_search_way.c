@@ -101,6 +101,10 @@ candidates_grow_with_what_is_wanted(void **state)
 		{ WAY_INDEX_SOME, 10, true, "hnsw.iterative_scan = relaxed_order" },
 		{ WAY_EXACT, 100, true, NULL },
 		{ WAY_TEXT, 100, true, NULL },
+		{ WAY_EXACT, 10, false, "jit = off" },
+		{ WAY_EXACT_SOME, 10, false, "jit = off" },
+		{ WAY_TEXT, 10, false, "jit = off" },
+		{ WAY_BEFORE_ALL, 10, false, "jit = off" },
 	};
 	char settings[VECTOR_SETTINGS_SIZE];
 
