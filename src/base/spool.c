@@ -24,7 +24,6 @@
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
 
-#define WINDOW	  ((size_t)256 << 10) /* bytes looked at before their pages are given back */
 #define NAME_SIZE (sizeof("tenantgate-") + 16)
 
 /* Where the file system has no files without a name (NFS; overlayfs before Linux 6.3) it has one
@@ -187,56 +186,25 @@ spool_map(struct spool *s, struct slice *out, struct err *err)
 	return true;
 }
 
-/* Advice that is not taken changes nothing but what is counted. */
-void
-spool_unload(struct slice s)
-{
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t from = ((uintptr_t)s.p + page - 1) & ~(page - 1);
-	uintptr_t to = ((uintptr_t)s.p + s.len) & ~(page - 1);
-
-	if (from < to)
-		(void)madvise((void *)from, to - from, MADV_DONTNEED);
-}
-
-void
-spool_unload_behind(struct slice s, size_t at, size_t window)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t from = at > window + page ? at - window - page : 0;
-
-	spool_unload(slice_of(s.p + from, at - from));
-}
-
-/* Of the bytes from `at` on; 0 at their end. */
-static struct slice
-window_at(struct slice s, size_t at)
-{
-	return slice_of(s.p + at, s.len - at < WINDOW ? s.len - at : WINDOW);
-}
-
 void
 spool_sha256_hex(struct slice s, char out[SHA256_HEX_SIZE])
 {
+	const struct spool_slice all = { s, true };
 	struct sha256_sum *sum = sha256_begin();
 
-	for (size_t at = 0; at < s.len; at += window_at(s, at).len) {
-		sha256_add(sum, window_at(s, at));
-		spool_unload_behind(s, at, WINDOW);
-	}
-	spool_unload(s);
+	for (size_t at = 0, end; (end = spool_window(all, at)) > at; at = end)
+		sha256_add(sum, slice_of(s.p + at, end - at));
 	sha256_end_hex(sum, out);
 }
 
 bool
 spool_copy(struct slice s, struct buf *out)
 {
+	const struct spool_slice all = { s, true };
+
 	buf_reserve(out, s.len);
-	for (size_t at = 0; at < s.len && !out->failed; at += window_at(s, at).len) {
-		buf_slice(out, window_at(s, at));
-		spool_unload_behind(s, at, WINDOW);
-	}
-	spool_unload(s);
+	for (size_t at = 0, end; (end = spool_window(all, at)) > at && !out->failed; at = end)
+		buf_slice(out, slice_of(s.p + at, end - at));
 	return !out->failed;
 }
 

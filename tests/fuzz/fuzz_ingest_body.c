@@ -12,7 +12,7 @@
  * sources: src/base/json_count.c src/base/json_put.c src/base/language.c src/base/log.c
  * sources: src/base/log_repeat.c src/base/random.c src/base/spool.c src/base/utf8.c
  * sources: src/retrieval/formats.c src/api/ingest_json.c src/base/json_long.c
- * sources: src/base/json_memory.c
+ * sources: src/base/json_memory.c src/base/spool_window.c
  * libs: -ljansson -lcrypto -lm
  */
 #include "api/ingest_body.h"

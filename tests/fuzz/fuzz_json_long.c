@@ -7,6 +7,7 @@
  * sources: src/base/err.c src/base/json.c src/base/json_count.c src/base/json_long.c
  * sources: src/base/json_memory.c src/base/json_put.c src/base/log.c src/base/log_repeat.c
  * sources: src/base/random.c src/base/spool.c src/base/utf8.c
+ * sources: src/base/spool_window.c
  * libs: -ljansson -lcrypto -lm
  */
 #include "tenantgate/base/json_long.h"

@@ -56,6 +56,26 @@ void	spool_unload(struct slice);
 /* The same of the window of so many bytes before `at`, and of the page that the one before it has
  * left, for who goes through the bytes of `s` window by window. */
 void	spool_unload_behind(struct slice s, size_t at, size_t window);
+/* Bytes in memory, or of a mapping that nobody changes meanwhile: for who goes through them from
+ * their beginning to their end. */
+struct spool_slice {
+	struct slice	 bytes;
+	bool		 is_mapped;
+};
+/* Where the window ends that begins at `at`; at the end of the bytes, the end. Of a mapping windows
+ * are small, and the pages before this one are unloaded; at 0 all of them, which another may have
+ * left. What is in memory is one window. The reader may look and go a few bytes past a window, or
+ * less far:
+ *
+ *	for (size_t at = 0, end; (end = spool_window(s, at)) > at;)
+ *		while (at < end)
+ *			at += ...;
+ */
+size_t	spool_window(struct spool_slice, size_t at);
+/* Whether the test is true of each window. None begins in the middle of a character where the bytes
+ * are UTF-8. */
+typedef bool spool_test_fn(struct slice);
+bool	spool_all(struct spool_slice, spool_test_fn *);
 /* As sha256_hex() and buf_slice(), and unload behind themselves. */
 void	spool_sha256_hex(struct slice, char out[SHA256_HEX_SIZE]);
 bool	spool_copy(struct slice, struct buf *out);
