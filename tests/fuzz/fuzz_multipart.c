@@ -11,6 +11,7 @@
  * sources: src/base/clock.c src/base/digest.c src/base/err.c src/base/json.c src/base/json_count.c
  * sources: src/base/json_put.c src/base/log.c src/base/log_repeat.c src/base/random.c
  * sources: src/base/utf8.c src/base/spool.c src/retrieval/formats.c src/base/json_memory.c
+ * sources: src/base/spool_window.c src/api/ingest_json.c src/base/json_long.c
  * libs: -ljansson -lcrypto
  */
 #include "api/ingest_body.h"
