@@ -5,8 +5,6 @@
  * A wrong charset would be stored for good, so a candidate must fit: few characters may be none,
  * and fewer of a guess than of what was said. What is tried in which order: charset_decode().
  */
-#include <errno.h>
-#include <iconv.h>
 #include <stdlib.h>
 #include <uchardet/uchardet.h>
 
@@ -18,8 +16,6 @@
 #define GUESS_BEFORE 256		 /* bytes of them before the first that is no ASCII */
 #define SAID_FIT     10	 /* bytes for each that is no character, where it was said */
 #define GUESS_FIT    300 /* the same of a guess */
-#define PIECE_SIZE   8192
-#define REPLACEMENT  "\xef\xbf\xbd" /* U+FFFD */
 
 /* U+FEFF at the beginning, in each form. The longer before the shorter that begins it. */
 static const struct charset_mark {
@@ -53,162 +49,129 @@ struct utf8_count {
 };
 
 static struct utf8_count
-utf8_count(struct slice s)
+utf8_count(struct spool_slice s)
 {
+	const char *p = s.bytes.p;
 	struct utf8_count count = { 0, 0 };
 
-	for (size_t at = 0; at < s.len;) {
-		uint32_t point;
+	for (size_t at = 0, end; (end = spool_window(s, at)) > at;)
+		while (at < end) {
+			uint32_t point;
 
-		if ((unsigned char)s.p[at] < 0x80) {
-			at++;
-			continue;
+			if ((unsigned char)p[at] < 0x80) {
+				at++;
+				continue;
+			}
+			at += utf8_next(p + at, s.bytes.len - at, &point);
+			count.bad += point == UTF8_BAD;
+			count.wide += point != UTF8_BAD;
 		}
-		at += utf8_next(s.p + at, s.len - at, &point);
-		count.bad += point == UTF8_BAD;
-		count.wide += point != UTF8_BAD;
-	}
 	return count;
 }
 
-static bool
-utf8_append(struct slice s, struct buf *out)
+/* From *at to the window's end, or the character's that lies over it. */
+static void
+append_window(struct slice s, size_t *at, size_t end, struct buf *out)
 {
-	size_t from = 0;
+	size_t from = *at;
 
-	for (size_t at = 0; at < s.len;) {
+	while (*at < end) {
 		uint32_t point;
-		size_t n = utf8_next(s.p + at, s.len - at, &point);
+		size_t n = utf8_next(s.p + *at, s.len - *at, &point);
 
 		if (point == UTF8_BAD) {
-			buf_add(out, s.p + from, at - from);
-			buf_puts(out, REPLACEMENT);
-			from = at + n;
+			buf_add(out, s.p + from, *at - from);
+			buf_puts(out, CHARSET_REPLACEMENT);
+			from = *at + n;
 		}
-		at += n;
+		*at += n;
 	}
-	return buf_add(out, s.p + from, s.len - from);
+	buf_add(out, s.p + from, *at - from);
+}
+
+static bool
+utf8_append(struct spool_slice s, struct buf *out)
+{
+	for (size_t at = 0, end; (end = spool_window(s, at)) > at && !out->failed;)
+		append_window(s.bytes, &at, end, out);
+	return !out->failed;
 }
 
 /* NUL is a character of UTF-8, but a text of which every other byte is one is UTF-16 without a
  * mark: iconv's name of it. NULL for another text. */
 static const char *
-utf16_without_mark(struct slice s)
+utf16_without_mark(struct spool_slice s)
 {
-	size_t nuls[2] = { 0, 0 }, most, least;
+	size_t nuls[2] = { 0, 0 }, len = s.bytes.len, most, least;
 
-	for (size_t i = 0; i < s.len; i++)
-		nuls[i & 1] += s.p[i] == '\0';
+	for (size_t at = 0, end; (end = spool_window(s, at)) > at; at = end)
+		for (size_t i = at; i < end; i++)
+			nuls[i & 1] += s.bytes.p[i] == '\0';
 	most = nuls[0] > nuls[1] ? nuls[0] : nuls[1];
 	least = nuls[0] + nuls[1] - most;
-	if (s.len < 4 || most < s.len / 3 || most < 2 || least > most / 10)
+	if (len < 4 || most < len / 3 || most < 2 || least > most / 10)
 		return NULL;
 	return nuls[1] > nuls[0] ? "UTF-16LE" : "UTF-16BE";
 }
 
 /* ---- the others ---- */
 
-/* Past what is no character: a unit of the charset. */
-static void
-skip_unit(const char *name, char **in, size_t *left)
-{
-	size_t unit = strncmp(name, "UTF-32", 6) == 0 ? 4 : strncmp(name, "UTF-16", 6) == 0 ? 2 : 1;
-
-	if (unit > *left)
-		unit = *left;
-	*in += unit;
-	*left -= unit;
-}
-
-/* What the decoder still holds: the last letter, which a mark behind it might have changed. */
-static void
-iconv_rest(iconv_t cd, struct buf *out)
-{
-	char piece[16], *to = piece;
-	size_t room = sizeof(piece);
-
-	if (iconv(cd, NULL, NULL, &to, &room) != (size_t)-1)
-		buf_add(out, piece, (size_t)(to - piece));
-}
-
-/* All of it, through a piece at a time. The number of what is no character. */
+/* Where the first byte of that range is; the bytes' end where there is none. */
 static size_t
-iconv_all(iconv_t cd, const char *name, struct slice bytes, struct buf *out)
+find_between(struct spool_slice s, unsigned char low, unsigned char high)
 {
-	char *in = (char *)(uintptr_t)bytes.p; /* iconv() only reads it */
-	size_t left = bytes.len, bad = 0;
+	const unsigned char *p = (const unsigned char *)s.bytes.p;
 
-	while (left > 0 && !out->failed) {
-		char piece[PIECE_SIZE], *to = piece;
-		size_t room = sizeof(piece);
-		size_t rc = iconv(cd, &in, &left, &to, &room);
-		int error = errno;
-
-		buf_add(out, piece, (size_t)(to - piece));
-		if (rc != (size_t)-1 || error == E2BIG)
-			continue;
-		buf_puts(out, REPLACEMENT);
-		skip_unit(name, &in, &left);
-		bad++;
-	}
-	iconv_rest(cd, out);
-	return bad;
+	for (size_t at = 0, end; (end = spool_window(s, at)) > at;)
+		for (; at < end; at++)
+			if (p[at] >= low && p[at] <= high)
+				return at;
+	return s.bytes.len;
 }
 
-/* On anything but success the buffer is as it was. */
-static enum charset_end
-decode_as(const char *name, struct slice bytes, size_t fit, struct buf *out)
+static size_t
+find_escape(struct spool_slice s)
 {
-	size_t had = out->len, bad;
-	iconv_t cd = iconv_open("UTF-8", name);
+	for (size_t at = 0, end; (end = spool_window(s, at)) > at; at = end) {
+		const char *escape = memchr(s.bytes.p + at, '\x1b', end - at);
 
-	if (cd == (iconv_t)-1)
-		return CHARSET_UNKNOWN;
-	bad = iconv_all(cd, name, bytes, out);
-	iconv_close(cd);
-	if (out->failed)
-		return CHARSET_FULL;
-	if (bad == 0)
-		return CHARSET_OK;
-	if (bad * fit <= out->len - had)
-		return CHARSET_REPAIRED;
-	buf_cut(out, had);
-	return CHARSET_UNKNOWN;
+		if (escape != NULL)
+			return (size_t)(escape - s.bytes.p);
+	}
+	return s.bytes.len;
 }
 
 /* Whether a text has bytes from 0x80 to 0x9f: in ISO-8859-2 they are controls, which no text has,
  * in windows-1250 letters of Polish and Czech. All other letters of both languages but a few are
  * the same, and detectors mistake one for the other. */
 static const char *
-central_european(struct slice bytes)
+central_european(struct spool_slice s)
 {
-	for (size_t i = 0; i < bytes.len; i++)
-		if ((unsigned char)bytes.p[i] >= 0x80 && (unsigned char)bytes.p[i] < 0xa0)
-			return "CP1250";
-	return "ISO-8859-2";
+	return find_between(s, 0x80, 0x9f) < s.bytes.len ? "CP1250" : "ISO-8859-2";
 }
 
 /* The part of a text to look at, from a little before its first byte that is not ASCII: the rest
  * says nothing. */
 static struct slice
-guess_part(struct slice bytes)
+guess_part(struct spool_slice s)
 {
-	size_t at = 0;
+	struct slice part = s.bytes;
+	size_t at;
 
-	while (at < bytes.len && (unsigned char)bytes.p[at] < 0x80 && bytes.p[at] != '\x1b')
-		at++;
+	s.bytes.len = find_between(s, 0x80, 0xff);
+	at = find_escape(s);
 	at -= at < GUESS_BEFORE ? at : GUESS_BEFORE;
-	bytes = slice_of(bytes.p + at, bytes.len - at);
-	if (bytes.len > GUESS_BYTES)
-		bytes.len = GUESS_BYTES;
-	return bytes;
+	part = slice_of(part.p + at, part.len - at);
+	if (part.len > GUESS_BYTES)
+		part.len = GUESS_BYTES;
+	return part;
 }
 
 /* NULL when the detector has no idea, or names what is not in the table. */
 static const char *
-charset_guess(struct slice bytes)
+charset_guess(struct spool_slice s)
 {
-	struct slice part = guess_part(bytes);
+	struct slice part = guess_part(s);
 	uchardet_t detector = uchardet_new();
 	const char *name = NULL;
 
@@ -220,30 +183,30 @@ charset_guess(struct slice bytes)
 	}
 	uchardet_delete(detector);
 	if (name != NULL && (strcmp(name, "CP1250") == 0 || strcmp(name, "ISO-8859-2") == 0))
-		name = central_european(bytes);
+		name = central_european(s);
 	return name;
 }
 
 /* ISO-2022 is ASCII all through: its escape sequences say that it is that. */
 static const char *
-iso2022_guess(struct slice s)
+iso2022_guess(struct spool_slice s)
 {
-	const char *escape = s.len == 0 ? NULL : memchr(s.p, '\x1b', s.len - 1);
+	size_t next = find_escape(s) + 1;
 	const char *name;
 
-	if (escape == NULL || (escape[1] != '$' && escape[1] != '('))
+	if (next >= s.bytes.len || (s.bytes.p[next] != '$' && s.bytes.p[next] != '('))
 		return NULL;
 	name = charset_guess(s);
 	return name != NULL && strncmp(name, "ISO-2022", 8) == 0 ? name : NULL;
 }
 
 /* Behind its mark, if it has one. */
-static struct slice
-behind_mark(struct slice bytes, const struct charset_mark *mark)
+static struct spool_slice
+behind_mark(struct spool_slice s, const struct charset_mark *mark)
 {
 	size_t n = mark == NULL ? 0 : mark->bytes.len;
 
-	return slice_of(bytes.p + n, bytes.len - n);
+	return (struct spool_slice){ slice_of(s.bytes.p + n, s.bytes.len - n), s.is_mapped };
 }
 
 static bool
@@ -253,10 +216,10 @@ mark_is_utf8(const struct charset_mark *mark)
 }
 
 struct slice
-charset_utf8(struct slice bytes, struct slice declared)
+charset_utf8(struct spool_slice bytes, struct slice declared)
 {
-	const struct charset_mark *mark = mark_of(bytes);
-	struct slice text = behind_mark(bytes, mark);
+	const struct charset_mark *mark = mark_of(bytes.bytes);
+	struct spool_slice text = behind_mark(bytes, mark);
 
 	if (mark != NULL && !mark_is_utf8(mark))
 		return (struct slice){ 0 };
@@ -264,14 +227,14 @@ charset_utf8(struct slice bytes, struct slice declared)
 		return (struct slice){ 0 };
 	if (mark == NULL && iso2022_guess(text) != NULL)
 		return (struct slice){ 0 };
-	if (!json_utf8_valid(text) &&
+	if (!spool_all(text, json_utf8_valid) &&
 	    (utf8_count(text).bad > 0 || (mark == NULL && utf16_without_mark(text) != NULL)))
 		return (struct slice){ 0 };
-	return text;
+	return text.bytes;
 }
 
 static enum charset_end
-decode_utf8(struct slice text, struct buf *out)
+decode_utf8(struct spool_slice text, struct buf *out)
 {
 	struct utf8_count count = utf8_count(text);
 
@@ -284,7 +247,7 @@ decode_utf8(struct slice text, struct buf *out)
 
 /* Without a mark and a declaration that fits. */
 static enum charset_end
-decode_unsaid(struct slice text, struct buf *out)
+decode_unsaid(struct spool_slice text, struct buf *out)
 {
 	const char *name = utf16_without_mark(text);
 	enum charset_end end;
@@ -292,26 +255,26 @@ decode_unsaid(struct slice text, struct buf *out)
 	if (name == NULL)
 		name = iso2022_guess(text);
 	if (name != NULL)
-		return decode_as(name, text, SAID_FIT, out);
+		return charset_decode_as(name, text, SAID_FIT, out);
 	end = decode_utf8(text, out);
 	if (end != CHARSET_UNKNOWN)
 		return end;
 	name = charset_guess(text);
-	return name == NULL ? CHARSET_UNKNOWN : decode_as(name, text, GUESS_FIT, out);
+	return name == NULL ? CHARSET_UNKNOWN : charset_decode_as(name, text, GUESS_FIT, out);
 }
 
 enum charset_end
-charset_decode(struct slice bytes, struct slice declared, struct buf *out)
+charset_decode(struct spool_slice bytes, struct slice declared, struct buf *out)
 {
-	const struct charset_mark *mark = mark_of(bytes);
-	struct slice text = behind_mark(bytes, mark);
+	const struct charset_mark *mark = mark_of(bytes.bytes);
+	struct spool_slice text = behind_mark(bytes, mark);
 	const char *said = mark != NULL ? NULL : charset_find(declared);
 	enum charset_end end = CHARSET_UNKNOWN;
 
 	if (mark != NULL)
 		return mark_is_utf8(mark) ? decode_utf8(text, out)
-					  : decode_as(mark->iconv, text, SAID_FIT, out);
+					  : charset_decode_as(mark->iconv, text, SAID_FIT, out);
 	if (said != NULL)
-		end = decode_as(said, text, SAID_FIT, out);
+		end = charset_decode_as(said, text, SAID_FIT, out);
 	return end != CHARSET_UNKNOWN ? end : decode_unsaid(text, out);
 }

@@ -23,13 +23,26 @@ pages_refused(const struct arena *arena, struct err *err)
 	return false;
 }
 
-/* Whether the text can stay where it lies: UTF-8 of which nothing has to be changed. */
-static struct slice
-text_in_place(struct slice body, struct slice charset)
-{
-	struct slice text = charset_utf8(body, charset);
+/* What a text is as it lies. */
+struct text_found {
+	struct slice text; /* the body behind its mark, where it is UTF-8; p NULL where it is not */
+	bool is_clean;	   /* nothing of it has to be changed */
+};
 
-	return text.p != NULL && text_is_clean(text) ? text : (struct slice){ 0 };
+static struct spool_slice
+body_of(const struct extract_in *in)
+{
+	return (struct spool_slice){ in->body, in->is_mapped };
+}
+
+static struct text_found
+text_as_it_lies(const struct extract_in *in)
+{
+	struct spool_slice text = body_of(in);
+
+	text.bytes = charset_utf8(text, in->charset);
+	return (struct text_found){ text.bytes,
+		text.bytes.p != NULL && spool_all(text, text_is_clean) };
 }
 
 /* Four bytes a character are UTF-32, and escapes between characters are few: of more than these the
@@ -40,14 +53,16 @@ text_is_too_large(const struct extract_conf *c, struct slice body)
 	return body.len / 4 > c->text_max;
 }
 
+/* The bytes of memory that the text takes. */
 static size_t
-text_bytes(const struct extract_conf *c, const struct extract_in *in)
+text_bytes(const struct extract_conf *c, const struct extract_in *in,
+    const struct text_found *found)
 {
 	size_t most = in->body.len;
 
-	if (text_in_place(in->body, in->charset).p != NULL)
-		return !in->is_mapped ? 0 : most < c->text_max ? most : c->text_max;
-	if (charset_utf8(in->body, in->charset).p == NULL)
+	if (found->is_clean && !in->is_mapped)
+		return 0;
+	if (found->text.p == NULL)
 		most *= CHARSET_GROWTH;
 	return most < c->text_max ? most : c->text_max;
 }
@@ -56,15 +71,15 @@ size_t
 extract_text_bytes(const struct extract_conf *c, const struct extract_in *in)
 {
 	const struct document_format *format = format_find(in->mime);
-	size_t bytes;
+	struct text_found found;
 
 	assert(format != NULL);
 	if (format->reader != READER_TEXT || text_is_too_large(c, in->body))
 		return 0;
-	bytes = text_bytes(c, in);
+	found = text_as_it_lies(in);
 	if (in->is_mapped)
 		spool_unload(in->body);
-	return bytes;
+	return text_bytes(c, in, &found);
 }
 
 /* Of a text that is one, few characters are controls. */
@@ -82,13 +97,10 @@ text_decoded(struct extract_out *out, enum charset_end end, struct err *err)
 
 /* READER_TEXT that has to be changed. */
 static void
-decode_text(const struct extract_conf *c, const struct extract_in *in, struct extract_out *out,
-    struct err *err)
+decode_text(const struct extract_in *in, struct extract_out *out, struct err *err)
 {
-	enum charset_end end;
+	enum charset_end end = charset_decode(body_of(in), in->charset, &out->text);
 
-	buf_reserve(&out->text, text_bytes(c, in));
-	end = charset_decode(in->body, in->charset, &out->text);
 	if (end == CHARSET_FULL && out->text.no_memory)
 		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's text");
 	else if (end == CHARSET_FULL)
@@ -106,15 +118,16 @@ static struct slice
 text_ready(const struct extract_conf *c, const struct extract_in *in, struct extract_out *out,
     struct err *err)
 {
-	struct slice text = text_in_place(in->body, in->charset);
+	const struct text_found found = text_as_it_lies(in);
 
-	if (text.len > c->text_max)
+	if (found.is_clean && found.text.len > c->text_max)
 		extract_too_much_text(err, c->text_max);
-	if (err_is(err) || (text.p != NULL && !in->is_mapped))
-		return text;
-	if (text.p == NULL)
-		decode_text(c, in, out, err);
-	else if (!spool_copy(text, &out->text))
+	if (found.is_clean && (err_is(err) || !in->is_mapped))
+		return found.text;
+	buf_reserve(&out->text, text_bytes(c, in, &found));
+	if (!found.is_clean)
+		decode_text(in, out, err);
+	else if (!spool_copy(found.text, &out->text))
 		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's text");
 	return buf_view(&out->text);
 }

@@ -8,6 +8,7 @@
  * sources: src/retrieval/text.c src/base/alloc.c src/base/arena.c src/base/buf.c src/base/clock.c
  * sources: src/base/err.c src/base/json.c src/base/json_put.c src/base/log.c src/base/log_repeat.c
  * sources: src/base/utf8.c src/base/json_memory.c
+ * sources: src/base/spool_window.c src/retrieval/charset_iconv.c
  * libs: -ljansson -lutf8proc -luchardet
  */
 #include "retrieval/charset.h"
@@ -31,14 +32,14 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	declared = slice_str(labels[bytes[0] % (sizeof(labels) / sizeof(labels[0]))]);
 	text = slice_of((const char *)bytes + 1, n - 1);
 	buf_init(&out, (n - 1) * CHARSET_GROWTH + 16);
-	end = charset_decode(text, declared, &out);
+	end = charset_decode((struct spool_slice){ text, false }, declared, &out);
 	if (end == CHARSET_OK || end == CHARSET_REPAIRED) {
 		fuzz_check(json_utf8_valid(buf_view(&out)) || memchr(out.data, '\0', out.len));
 		text_clean(&out);
 		fuzz_check(out.len == 0 || json_utf8_valid(buf_view(&out)));
 		fuzz_check(text_is_clean(buf_view(&out)) && text_clean(&out) == 0);
 	}
-	text = charset_utf8(text, declared);
+	text = charset_utf8((struct spool_slice){ text, false }, declared);
 	fuzz_check(text.p == NULL || text.len == 0 || end == CHARSET_OK);
 	buf_free(&out);
 	return 0;

@@ -10,6 +10,8 @@
  * sources: src/base/json_put.c src/base/digest.c src/base/log.c src/base/log_repeat.c
  * sources: src/base/random.c src/base/spool.c src/base/utf8.c tests/unit/fake_extract_end.c
  * sources: src/base/json_memory.c
+ * sources:
+ * sources: src/base/spool_window.c src/retrieval/charset_iconv.c
  * libs: -lcrypto -ljansson -lutf8proc -luchardet
  */
 #include <string.h>
