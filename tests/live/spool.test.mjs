@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { heavyPdf } from './lib/heavy-pdf.mjs';
 import { until } from './lib/process.mjs';
 import { programs, Stack } from './lib/stack.mjs';
+import { form, freed, highest } from './lib/upload-memory.mjs';
 
 const MIB = 1 << 20;
 const stack = new Stack('spool');
@@ -29,11 +30,8 @@ before(async () => {
 });
 after(() => stack.stop());
 
-// Freed memory is to be free: AddressSanitizer keeps it for a while.
 const start = (changes = {}) => stack.tenantgate({ workers: 1, rate_limit_requests_per_minute: 0,
-	spool_dir: folder, ...changes }, { env: { ASAN_OPTIONS: [process.env.ASAN_OPTIONS,
-	'quarantine_size_mb=1:thread_local_quarantine_size_kb=16:allocator_release_to_os_interval_ms=0']
-	.filter(Boolean).join(':') } });
+	spool_dir: folder, ...changes }, freed());
 
 // Files of the folder that the process has open; they have no name there.
 const files = () => readdirSync(`/proc/${gate.program.pid}/fd`).flatMap((fd) => {
@@ -47,16 +45,6 @@ const files = () => readdirSync(`/proc/${gate.program.pid}/fd`).flatMap((fd) => 
 });
 const onDisk = () => files().reduce((sum, { bytes }) => sum + bytes, 0);
 const noneIsLeft = () => until('no file is left open', () => files().length === 0);
-
-function form(parts) {
-	const boundary = 'tenantgate-test-boundary';
-	const pieces = parts.flatMap(({ name, fileName, type, encoding, bytes }) => [
-		`--${boundary}\r\nContent-Disposition: form-data; name="${name}"` +
-		`${fileName ? `; filename="${fileName}"` : ''}\r\n${type ? `Content-Type: ${type}\r\n` : ''}` +
-		`${encoding ? `Content-Transfer-Encoding: ${encoding}\r\n` : ''}\r\n`, bytes, '\r\n']);
-	return { type: `multipart/form-data; boundary=${boundary}`,
-		body: Buffer.concat([...pieces, `--${boundary}--\r\n`].map((p) => Buffer.from(p))) };
-}
 
 const send = (tenant, { type, body, path = '/ingest', ...more }) => tenant.ask('POST', path, {
 	headers: { 'content-type': type }, body, ...more });
@@ -72,10 +60,6 @@ function isStored(answer, bytes, words) {
 		assert.ok(found.json.results[0].content.includes(words), found.body);
 	});
 }
-
-// The most that was ever resident, in bytes.
-const highest = () => Number(/VmHWM:\s+(\d+) kB/.exec(
-	readFileSync(`/proc/${gate.program.pid}/status`, 'utf8'))[1]) * 1024;
 
 test('a PDF of 8 MB, raw, in a form, and in base64: found, and nothing is left', async () => {
 	const file = heavyPdf(8 * MIB, 'the lantern at the harbour');
@@ -113,10 +97,10 @@ test('the memory of an upload is bounded whatever the file: 48 MiB add less than
 	for (const kind of kinds)
 		assert.equal((await send(acme, kind(6 * MIB))).status, 201);
 	for (const [i, kind] of kinds.entries()) {
-		const was = highest();
+		const was = highest(gate.program.pid);
 		const answer = await send(acme, kind(48 * MIB));
 		assert.equal(answer.status, 201, answer.body);
-		assert.ok(highest() - was < 2 * MIB, `${i}: ${(highest() - was) / MIB} MiB more`);
+		assert.ok(highest(gate.program.pid) - was < 2 * MIB, `${i}: ${(highest(gate.program.pid) - was) / MIB} MiB more`);
 	}
 	await noneIsLeft();
 });
