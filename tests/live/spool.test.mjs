@@ -7,6 +7,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import net from 'node:net';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { heavyPdf } from './lib/heavy-pdf.mjs';
 import { until } from './lib/process.mjs';
@@ -121,13 +122,19 @@ test('the memory of an upload is bounded whatever the file: 48 MiB add less than
 	await noneIsLeft();
 });
 
-// Half of a body, and the connection stays.
-async function half(tenant, bytes) {
+// The head of a body of so many bytes.
+async function begin(tenant, bytes, type = 'application/pdf') {
 	const socket = net.connect(gate.port, '127.0.0.1');
 	socket.on('error', () => {});
-	const headers = Object.entries({ ...tenant.headers, host: 'x', 'content-type': 'application/pdf',
-		'content-length': 2 * bytes }).map(([name, value]) => `${name}: ${value}\r\n`).join('');
+	const headers = Object.entries({ ...tenant.headers, host: 'x', 'content-type': type,
+		'content-length': bytes }).map(([name, value]) => `${name}: ${value}\r\n`).join('');
 	socket.write(`POST /ingest HTTP/1.1\r\n${headers}\r\n`);
+	return socket;
+}
+
+// Half of a body, and the connection stays.
+async function half(tenant, bytes) {
+	const socket = await begin(tenant, 2 * bytes);
 	socket.write(Buffer.alloc(bytes));
 	return socket;
 }
@@ -191,6 +198,40 @@ test('a tenant that fills its share of the disk keeps no other from theirs', asy
 	sockets.forEach((socket) => socket.destroy());
 	await noneIsLeft();
 	assert.equal((await send(noisy, pdf(4 * MIB, 'one more'))).status, 201);
+});
+
+// All but the last byte of a body: what is left to do is one job of a helper's.
+async function allButOne(tenant, bytes) {
+	const heard = { text: '' };
+	heard.socket = await begin(tenant, bytes, 'multipart/form-data; boundary=B');
+	heard.socket.write(Buffer.alloc(bytes - 1, 'x'));
+	heard.socket.on('data', (data) => { heard.text += data; });
+	return heard;
+}
+
+// Read by helpers as long as it takes to write some bytes elsewhere.
+const longForm = (bytes) => form([{ name: 'file', fileName: 'a.pdf', encoding: 'base64',
+	bytes: Buffer.alloc(bytes, 'QUJD') }]);
+
+const mappings = () => readFileSync(`/proc/${gate.program.pid}/maps`, 'utf8').split('\n')
+	.filter((line) => line.includes(`${folder}/`)).length;
+
+test('more uploads of one tenant at once than other work may wait: none is refused', async () => {
+	gate = await start();
+	const tenant = await gate.tenant('acme'), crowd = [], count = 80;
+	for (let i = 0; i < count; i++)
+		crowd.push(await allButOne(tenant, 600 << 10));
+	await until('a piece of each is on the disk', () => onDisk() >= count * (512 << 10));
+	// They keep all of the helpers that one tenant may have.
+	const long = Array.from({ length: Math.max(1, availableParallelism() - 2) },
+		() => send(tenant, longForm(32 * MIB)));
+	await until('they are read', () => mappings() > 0);
+	crowd.forEach(({ socket }) => socket.write('x'));
+	await until('all are answered', () => crowd.every(({ text }) => text.includes('\r\n\r\n')));
+	assert.deepEqual([...new Set(crowd.map(({ text }) => text.slice(9, 12)))], ['400']);
+	await Promise.all(long);
+	crowd.forEach(({ socket }) => socket.destroy());
+	await noneIsLeft();
 });
 
 test('one that was killed has left nothing', async () => {
