@@ -131,6 +131,7 @@ process_spool_open(struct process *process, const struct conf *conf, struct err 
 
 	if (*conf->api.spool_dir == '\0')
 		return true;
+	spool_catch_faults();
 	process->shared.spool_helpers = spool_helpers_open();
 	process->shared.spool_folder = spool_folder_open(conf->api.spool_dir, &why);
 	if (!err_is(&why))

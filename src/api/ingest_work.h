@@ -27,6 +27,7 @@ struct ingest_work {
 	struct ingest_room	 room;		/* where its files lie; folder 0: it has none */
 	struct ingest_spool	 file;		/* owned: the body, unless it is in memory */
 	struct ingest_spool	 decoded;	/* owned: what it had in base64 */
+	offload_fn		*on_disk;	/* what a helper does with them now */
 	struct ingest_items	 items;		/* ranges of the body, or in the arena */
 	struct ingest_grants	 grants;	/* for the body, and for what is below */
 	/* Of the document under way. */

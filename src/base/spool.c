@@ -19,6 +19,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/spool_internal.h"
 #include "tenantgate/base/id.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
@@ -96,8 +97,7 @@ spool_close(struct spool *s)
 	spool_init(s);
 }
 
-/* Always false, to be returned. */
-static bool
+bool
 spool_failed(const char *what, struct err *err)
 {
 	int error = errno;

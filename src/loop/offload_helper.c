@@ -129,13 +129,15 @@ offload_helper_run(void *arg)
 }
 
 /* Under the lock: a few times in the life of a process. Signals are the main thread's: a thread
- * inherits its maker's mask, so all are blocked while it is made. */
+ * inherits its maker's mask, so all are blocked while it is made. But for a fault of the thread's
+ * own, which cannot wait: where it is blocked, its handler is passed over (base/spool.h). */
 void
 offload_helper_start(struct offload *o)
 {
 	sigset_t all, before;
 
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS);
 	if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
 		return;
 	if (pthread_create(&o->threads[o->started], NULL, offload_helper_run, o) == 0)

@@ -5,11 +5,13 @@ import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, truncateSync }
+	from 'node:fs';
 import net from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { heavyPdf } from './lib/heavy-pdf.mjs';
+import { embeddingsOf, json, ModelServer } from './lib/model-server.mjs';
 import { until } from './lib/process.mjs';
 import { programs, Stack } from './lib/stack.mjs';
 
@@ -41,7 +43,7 @@ const files = () => readdirSync(`/proc/${gate.program.pid}/fd`).flatMap((fd) => 
 	try {
 		const path = `/proc/${gate.program.pid}/fd/${fd}`;
 		const name = readlinkSync(path);
-		return name.startsWith(`${folder}/`) ? [{ name, bytes: statSync(path).size }] : [];
+		return name.startsWith(`${folder}/`) ? [{ name, path, bytes: statSync(path).size }] : [];
 	} catch {
 		return [];	// closed meanwhile
 	}
@@ -234,7 +236,41 @@ test('more uploads of one tenant at once than other work may wait: none is refus
 	await noneIsLeft();
 });
 
+// A file that was cut stands for a disk that has lost it. The second document is read when the first
+// one is stored, so that its time is known.
+test('a disk that does not give back what it took ends the upload, and nobody else', async () => {
+	const model = await ModelServer.start();
+	let asked, answer;
+	const isAsked = new Promise((resolve) => { asked = resolve; });
+	const mayAnswer = new Promise((resolve) => { answer = resolve; });
+	model.embeddings = async (request, response) => {
+		asked();
+		await mayAnswer;
+		json(response, 200, embeddingsOf(request.body));
+	};
+	gate = await start({ model_url: model.url });
+	const tenant = await gate.tenant('acme');
+	const sent = send(tenant, form([{ name: 'file', fileName: 'a.txt', bytes: 'The first is stored.' },
+		{ name: 'file', fileName: 'b.txt', bytes: 'The second is lost. '.repeat(40000) }]));
+	await isAsked;
+	assert.equal(files().length, 1);
+	for (const { path } of files())
+		truncateSync(path);
+	answer();
+	const { status, json: told, body } = await sent;
+	assert.equal(status, 207, body);
+	assert.deepEqual(told.documents.map((d) => d.fileName), ['a.txt']);
+	assert.deepEqual(told.errors.map((e) => [e.fileName, e.code]), [['b.txt', 'overloaded']]);
+	const line = gate.lines().find((l) => l.event === 'spool.failed');
+	assert.match(line.message, /could not be read: Input\/output error/);
+	assert.equal((await send(tenant, pdf(4 * MIB, 'once more'))).status, 201);
+	await noneIsLeft();
+	await gate.program.stop();
+	await model.stop();
+});
+
 test('one that was killed has left nothing', async () => {
+	gate = await start();
 	const socket = await half(acme, 3 * MIB);
 	await until('a file', () => files().length === 1);
 	process.kill(gate.program.pid, 'SIGKILL');

@@ -226,6 +226,61 @@ a_folder_that_does_not_do_is_refused(void **state)
 	}
 }
 
+/* A file that was cut stands for a disk that lost it: both are SIGBUS. */
+static void
+a_page_that_is_lost_is_said(void **state)
+{
+	struct spool_watch watch = { .files = { NULL, &spool } };
+	struct slice all;
+
+	(void)state;
+	spool_catch_faults();
+	add_pieces();
+	assert_true(spool_map(&spool, &all, &err));
+	spool_watch(&watch);
+	assert_memory_equal(all.p, piece, PIECE);
+	assert_true(spool_unwatch(&watch, &err));
+	assert_int_equal(ftruncate(spool.fd, 0), 0);
+	spool_watch(&watch);
+	err_set(&err, ERR_BAD_REQUEST, "What zeros are taken for.");
+	for (size_t i = 0; i < all.len; i++)
+		assert_int_equal(all.p[i], 0);
+	assert_false(spool_unwatch(&watch, &err));
+	assert_int_equal(err.code, ERR_OVERLOADED);
+}
+
+/* It stays so for who reads it later, and for who closes it. */
+static void
+what_is_lost_stays_lost(void **state)
+{
+	struct spool_watch watch = { .files = { &spool, NULL } };
+	struct slice all;
+
+	(void)state;
+	spool_catch_faults();
+	add_pieces();
+	assert_true(spool_map(&spool, &all, &err));
+	assert_int_equal(ftruncate(spool.fd, 0), 0);
+	for (int i = 0; i < 2; i++) {
+		err_clear(&err);
+		spool_watch(&watch);
+		assert_int_equal(all.p[PIECE], 0);
+		assert_false(spool_unwatch(&watch, &err));
+	}
+	spool_close(&spool);
+	err_clear(&err);
+	spool_watch(&watch);
+	assert_true(spool_unwatch(&watch, &err));
+	add_pieces();
+	assert_true(spool_map(&spool, &all, &err));
+	assert_int_equal(ftruncate(spool.fd, 0), 0);
+	spool_watch(&watch);
+	assert_int_equal(all.p[PIECE], 0);
+	spool_close(&spool);
+	assert_false(spool_unwatch(&watch, &err));
+	assert_int_equal(err.code, ERR_OVERLOADED);
+}
+
 static void
 memory_is_known(void **state)
 {
@@ -253,6 +308,8 @@ main(void)
 		TEST(a_full_disk_is_said),
 		TEST(without_nameless_files_a_name_goes_at_once),
 		TEST(a_folder_that_does_not_do_is_refused),
+		TEST(a_page_that_is_lost_is_said),
+		TEST(what_is_lost_stays_lost),
 		TEST(memory_is_known),
 	};
 
