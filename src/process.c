@@ -21,7 +21,7 @@
 
 #define FINDINGS_MAX	 (64u << 10)	/* bytes, of the certificates */
 #define HANDSHAKE_US_MAX 3600000000ull	/* of tls_handshake_timeout */
-#define INGEST_US_MAX	 86400000000ull /* of ingest_timeout */
+#define DISK_STALL_US	 30000000ull	/* no job of an upload's ends any more */
 #define NEON_CALLS_MAX 128u   /* of one worker at a time */
 #define LIMIT_KEYS_MAX 200000 /* of the in-process store: bounds its memory */
 /* Apart, so that a flood from many networks forgets failures only, never a tenant's limit. */
@@ -109,7 +109,7 @@ handshakes_open(void)
  * Helpers of their own, too, for they wait for a disk. An upload has one job at most, and comes
  * back for each of its pieces: to refuse it here is to have it sent once more, from its first byte.
  * So there is no ceiling of waiting jobs beside max_ingests, and none of time beside
- * ingest_timeout.
+ * ingest_timeout, but where the disk stands still: who waits for it has memory meanwhile.
  */
 static struct offload *
 spool_helpers_open(void)
@@ -119,7 +119,8 @@ spool_helpers_open(void)
 	offload_conf_init(&conf);
 	conf.name = "spool";
 	conf.waiting_max = UINT_MAX;
-	conf.wait_timeout_us = INGEST_US_MAX;
+	conf.wait_timeout_us = DISK_STALL_US;
+	conf.is_patient = true;
 	return offload_open(&conf);
 }
 

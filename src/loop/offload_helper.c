@@ -82,7 +82,8 @@ job_ended(struct offload *o, struct offload_job *job, uint64_t took_us)
 static bool
 job_too_old(const struct offload *o, const struct offload_job *job)
 {
-	return job->out == NULL && clock_mono_us() - job->since_us > o->conf.wait_timeout_us;
+	return job->out == NULL && !o->conf.is_patient &&
+	    clock_mono_us() - job->since_us > o->conf.wait_timeout_us;
 }
 
 /* Under the lock, which it leaves meanwhile. Dropping is a part of the run, for of a job that only
