@@ -54,11 +54,13 @@ bus_error(int sig, siginfo_t *info, void *context)
 void
 spool_catch_faults(void)
 {
-	struct sigaction action = { .sa_sigaction = bus_error, .sa_flags = SA_SIGINFO };
+	struct sigaction action = { .sa_sigaction = bus_error, .sa_flags = SA_SIGINFO }, now;
 
 	sigemptyset(&action.sa_mask);
-	if (sigaction(SIGBUS, &action, &before) != 0)
+	if (sigaction(SIGBUS, &action, &now) != 0)
 		abort();
+	if (now.sa_sigaction != bus_error)
+		before = now;
 }
 
 void

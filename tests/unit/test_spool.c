@@ -281,6 +281,37 @@ what_is_lost_stays_lost(void **state)
 	assert_int_equal(err.code, ERR_OVERLOADED);
 }
 
+/* Who had SIGBUS before has it again, however often it was caught. */
+static sigjmp_buf after_fault;
+
+static void
+leave_fault(int sig)
+{
+	siglongjmp(after_fault, sig);
+}
+
+static void
+a_fault_of_anothers_is_anothers(void **state)
+{
+	struct spool_watch watch = { .files = { NULL, NULL } };
+	struct slice all;
+
+	(void)state;
+	signal(SIGBUS, leave_fault);
+	spool_catch_faults();
+	spool_catch_faults();
+	add_pieces();
+	assert_true(spool_map(&spool, &all, &err));
+	assert_int_equal(ftruncate(spool.fd, 0), 0);
+	spool_watch(&watch);
+	if (sigsetjmp(after_fault, 1) == 0) {
+		assert_int_equal(all.p[0], 0);
+		fail_msg("%s", "It was read.");
+	}
+	assert_true(spool_unwatch(&watch, &err));
+	signal(SIGBUS, SIG_DFL);
+}
+
 static void
 memory_is_known(void **state)
 {
@@ -310,6 +341,7 @@ main(void)
 		TEST(a_folder_that_does_not_do_is_refused),
 		TEST(a_page_that_is_lost_is_said),
 		TEST(what_is_lost_stays_lost),
+		TEST(a_fault_of_anothers_is_anothers),
 		TEST(memory_is_known),
 	};
 

@@ -57,7 +57,7 @@ void	spool_unload_behind(struct slice s, size_t at, size_t window);
 /* As sha256_hex() and buf_slice(), and unload behind themselves. */
 void	spool_sha256_hex(struct slice, char out[SHA256_HEX_SIZE]);
 bool	spool_copy(struct slice, struct buf *out);
-/* Once, before mappings are watched: SIGBUS has a handler from now on. */
+/* Before mappings are watched: SIGBUS has a handler from now on. Idempotent; on one thread. */
 void	spool_catch_faults(void);
 /* Mappings that this thread reads. A page that the disk does not give (it is broken, or a server
  * that has it is gone) is SIGBUS, which ends the process, and with it every client's request.
