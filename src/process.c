@@ -21,6 +21,7 @@
 
 #define FINDINGS_MAX	 (64u << 10)	/* bytes, of the certificates */
 #define HANDSHAKE_US_MAX 3600000000ull	/* of tls_handshake_timeout */
+#define DISK_STALL_US	 30000000ull	/* no job of an upload's ends any more */
 #define NEON_CALLS_MAX 128u   /* of one worker at a time */
 #define LIMIT_KEYS_MAX 200000 /* of the in-process store: bounds its memory */
 /* Apart, so that a flood from many networks forgets failures only, never a tenant's limit. */
@@ -104,18 +105,35 @@ handshakes_open(void)
 	return offload_open(&conf);
 }
 
-/* Helpers of their own, too, for they wait for a disk. False with err set. */
+/*
+ * Helpers of their own, too, for they wait for a disk. An upload has one job at most, and comes
+ * back for each of its pieces: to refuse it here is to have it sent once more, from its first byte.
+ * So there is no ceiling of waiting jobs beside max_ingests, and none of time beside
+ * ingest_timeout, but where the disk stands still: who waits for it has memory meanwhile.
+ */
+static struct offload *
+spool_helpers_open(void)
+{
+	struct offload_conf conf;
+
+	offload_conf_init(&conf);
+	conf.name = "spool";
+	conf.waiting_max = UINT_MAX;
+	conf.wait_timeout_us = DISK_STALL_US;
+	conf.is_patient = true;
+	return offload_open(&conf);
+}
+
+/* False with err set. */
 static bool
 process_spool_open(struct process *process, const struct conf *conf, struct err *err)
 {
 	struct err why = { .code = ERR_NONE };
-	struct offload_conf helpers;
 
 	if (*conf->api.spool_dir == '\0')
 		return true;
-	offload_conf_init(&helpers);
-	helpers.name = "spool";
-	process->shared.spool_helpers = offload_open(&helpers);
+	spool_catch_faults();
+	process->shared.spool_helpers = spool_helpers_open();
 	process->shared.spool_folder = spool_folder_open(conf->api.spool_dir, &why);
 	if (!err_is(&why))
 		return true;

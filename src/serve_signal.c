@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * serve_signal: what the main thread waits for. Signals are blocked before the first thread is
- * made, which inherits the mask, and read from a descriptor: so there is no signal handler.
+ * made, which inherits the mask, and read from a descriptor: so there is no signal handler, but for
+ * a thread's own fault (base/spool.h).
  */
 #include <errno.h>
 #include <poll.h>

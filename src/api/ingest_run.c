@@ -8,6 +8,19 @@
 #include "api/ingest_json.h"
 #include "api/ingest_state.h"
 
+/* An offload_fn: a disk that does not give back what it has taken is the end of the request, and
+ * not of the process. */
+static void
+run_watched(void *arg)
+{
+	struct ingest_work *w = arg;
+	struct spool_watch watch = { .files = { &w->file, &w->decoded } };
+
+	spool_watch(&watch);
+	w->on_disk(w);
+	(void)spool_unwatch(&watch, &w->job.err);
+}
+
 enum flow_rc
 ingest_run_work(struct flow *f, struct ingest *in, size_t bytes, offload_fn *fn)
 {
@@ -15,8 +28,9 @@ ingest_run_work(struct flow *f, struct ingest *in, size_t bytes, offload_fn *fn)
 
 	if (err_is(&w->job.err) || !ingest_work_is_on_disk(w))
 		return body_job_run(f, bytes, fn, ingest_work_free, &in->work);
+	w->on_disk = fn;
 	return offload_run_on(in->req.ctx->shared->spool_helpers, f, slice_str(in->req.tenant_id),
-	    fn, ingest_work_free, w, &in->work);
+	    run_watched, ingest_work_free, w, &in->work);
 }
 
 enum flow_rc

@@ -27,6 +27,7 @@ struct ingest_work {
 	struct ingest_room	 room;		/* of its files; folder 0: it has none */
 	struct spool		 file;		/* owned: the body, unless it is in memory */
 	struct spool		 decoded;	/* owned: its base64, or its JSON's text */
+	offload_fn		*on_disk;	/* what a helper does with them now */
 	struct ingest_items	 items;		/* ranges of the body, or in the arena */
 	struct ingest_grants	 grants;	/* for the body, and for what is below */
 	/* Of the document under way. */

@@ -20,6 +20,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/spool_internal.h"
 #include "tenantgate/base/id.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
@@ -134,8 +135,7 @@ folder_is_gone(int folder)
 	return fstat(folder, &st) == 0 && st.st_nlink == 0;
 }
 
-/* Always false, to be returned. */
-static bool
+bool
 spool_failed(const char *what, struct err *err)
 {
 	int error = errno;

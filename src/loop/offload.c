@@ -142,6 +142,16 @@ job_cancelled(void *arg)
 		job_drop(job);
 }
 
+/* Under the lock. */
+static bool
+job_goes_on_waiting(const struct offload *o, struct offload_job *job)
+{
+	bool has_moved = o->conf.is_patient && o->done_total != job->done_before;
+
+	job->done_before = o->done_total;
+	return has_moved;
+}
+
 /* Of a job that runs or has run, the flow goes on waiting: the helper's time is spent already. */
 static void
 job_timed_out(void *arg)
@@ -149,11 +159,14 @@ job_timed_out(void *arg)
 	struct offload_job *job = arg;
 	struct offload *o = job->offload;
 	struct err err = { .code = ERR_NONE };
-	bool queued;
+	bool queued, goes_on;
 
 	pthread_mutex_lock(&o->lock);
 	queued = job->state == JOB_QUEUED;
-	if (queued) {
+	goes_on = queued && job_goes_on_waiting(o, job);
+	if (goes_on) {
+		timer_start(&job->timer, o->conf.wait_timeout_us);
+	} else if (queued) {
 		offload_queue_remove(&o->queue, job);
 		o->refused_total++;
 		err_set(&err, ERR_OVERLOADED,
@@ -162,7 +175,7 @@ job_timed_out(void *arg)
 		err.retry_after = retry_after_s(o);
 	}
 	pthread_mutex_unlock(&o->lock);
-	if (!queued)
+	if (!queued || goes_on)
 		return;
 	flow_wake_err(job->flow, &err);
 	timer_free(&job->timer);
@@ -183,6 +196,7 @@ job_wait(struct flow *f, struct slice holder, struct offload_job *job)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "a timer");
 	}
 	pthread_mutex_lock(&o->lock);
+	job->done_before = o->done_total;
 	added = job_add(o, holder, job, &err);
 	pthread_mutex_unlock(&o->lock);
 	if (!added) {

@@ -82,7 +82,8 @@ job_ended(struct offload *o, struct offload_job *job, uint64_t took_us)
 static bool
 job_too_old(const struct offload *o, const struct offload_job *job)
 {
-	return job->out == NULL && clock_mono_us() - job->since_us > o->conf.wait_timeout_us;
+	return job->out == NULL && !o->conf.is_patient &&
+	    clock_mono_us() - job->since_us > o->conf.wait_timeout_us;
 }
 
 /* Under the lock, which it leaves meanwhile. Dropping is a part of the run, for of a job that only
@@ -129,13 +130,15 @@ offload_helper_run(void *arg)
 }
 
 /* Under the lock: a few times in the life of a process. Signals are the main thread's: a thread
- * inherits its maker's mask, so all are blocked while it is made. */
+ * inherits its maker's mask, so all are blocked while it is made. But for a fault of the thread's
+ * own, which cannot wait: where it is blocked, its handler is passed over (base/spool.h). */
 void
 offload_helper_start(struct offload *o)
 {
 	sigset_t all, before;
 
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS);
 	if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
 		return;
 	if (pthread_create(&o->threads[o->started], NULL, offload_helper_run, o) == 0)

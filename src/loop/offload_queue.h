@@ -32,6 +32,7 @@ struct offload_job {
 	struct worker		*worker;	/* borrowed: the flow's */
 	void			**out;		/* borrowed: the flow's */
 	struct timer		 timer;		/* the worker's thread only */
+	uint64_t		 done_before;	/* jobs that had ended when the timer was started */
 	struct task		 task;		/* in the worker's mailbox while DELIVERED */
 };
 

@@ -5,10 +5,13 @@ import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, truncateSync }
+	from 'node:fs';
 import net from 'node:net';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { heavyPdf } from './lib/heavy-pdf.mjs';
+import { embeddingsOf, json, ModelServer } from './lib/model-server.mjs';
 import { until } from './lib/process.mjs';
 import { programs, Stack } from './lib/stack.mjs';
 import { form, freed, highest } from './lib/upload-memory.mjs';
@@ -38,7 +41,7 @@ const files = () => readdirSync(`/proc/${gate.program.pid}/fd`).flatMap((fd) => 
 	try {
 		const path = `/proc/${gate.program.pid}/fd/${fd}`;
 		const name = readlinkSync(path);
-		return name.startsWith(`${folder}/`) ? [{ name, bytes: statSync(path).size }] : [];
+		return name.startsWith(`${folder}/`) ? [{ name, path, bytes: statSync(path).size }] : [];
 	} catch {
 		return [];	// closed meanwhile
 	}
@@ -105,13 +108,19 @@ test('the memory of an upload is bounded whatever the file: 48 MiB add less than
 	await noneIsLeft();
 });
 
-// Half of a body, and the connection stays.
-async function half(tenant, bytes) {
+// The head of a body of so many bytes.
+async function begin(tenant, bytes, type = 'application/pdf') {
 	const socket = net.connect(gate.port, '127.0.0.1');
 	socket.on('error', () => {});
-	const headers = Object.entries({ ...tenant.headers, host: 'x', 'content-type': 'application/pdf',
-		'content-length': 2 * bytes }).map(([name, value]) => `${name}: ${value}\r\n`).join('');
+	const headers = Object.entries({ ...tenant.headers, host: 'x', 'content-type': type,
+		'content-length': bytes }).map(([name, value]) => `${name}: ${value}\r\n`).join('');
 	socket.write(`POST /ingest HTTP/1.1\r\n${headers}\r\n`);
+	return socket;
+}
+
+// Half of a body, and the connection stays.
+async function half(tenant, bytes) {
+	const socket = await begin(tenant, 2 * bytes);
 	socket.write(Buffer.alloc(bytes));
 	return socket;
 }
@@ -195,7 +204,75 @@ test('what can never fit beside its own form is too large, and no matter of time
 	await noneIsLeft();
 });
 
+// All but the last byte of a body: what is left to do is one job of a helper's.
+async function allButOne(tenant, bytes) {
+	const heard = { text: '' };
+	heard.socket = await begin(tenant, bytes, 'multipart/form-data; boundary=B');
+	heard.socket.write(Buffer.alloc(bytes - 1, 'x'));
+	heard.socket.on('data', (data) => { heard.text += data; });
+	return heard;
+}
+
+// Read by helpers as long as it takes to write some bytes elsewhere.
+const longForm = (bytes) => form([{ name: 'file', fileName: 'a.pdf', encoding: 'base64',
+	bytes: Buffer.alloc(bytes, 'QUJD') }]);
+
+const mappings = () => readFileSync(`/proc/${gate.program.pid}/maps`, 'utf8').split('\n')
+	.filter((line) => line.includes(`${folder}/`)).length;
+
+test('more uploads of one tenant at once than other work may wait: none is refused', async () => {
+	gate = await start();
+	const tenant = await gate.tenant('acme'), crowd = [], count = 80;
+	for (let i = 0; i < count; i++)
+		crowd.push(await allButOne(tenant, 600 << 10));
+	await until('a piece of each is on the disk', () => onDisk() >= count * (512 << 10));
+	// They keep all of the helpers that one tenant may have.
+	const long = Array.from({ length: Math.max(1, availableParallelism() - 2) },
+		() => send(tenant, longForm(32 * MIB)));
+	await until('they are read', () => mappings() > 0);
+	crowd.forEach(({ socket }) => socket.write('x'));
+	await until('all are answered', () => crowd.every(({ text }) => text.includes('\r\n\r\n')));
+	assert.deepEqual([...new Set(crowd.map(({ text }) => text.slice(9, 12)))], ['400']);
+	await Promise.all(long);
+	crowd.forEach(({ socket }) => socket.destroy());
+	await noneIsLeft();
+});
+
+// A file that was cut stands for a disk that has lost it. The second document is read when the first
+// one is stored, so that its time is known.
+test('a disk that does not give back what it took ends the upload, and nobody else', async () => {
+	const model = await ModelServer.start();
+	let asked, answer;
+	const isAsked = new Promise((resolve) => { asked = resolve; });
+	const mayAnswer = new Promise((resolve) => { answer = resolve; });
+	model.embeddings = async (request, response) => {
+		asked();
+		await mayAnswer;
+		json(response, 200, embeddingsOf(request.body));
+	};
+	gate = await start({ model_url: model.url });
+	const tenant = await gate.tenant('acme');
+	const sent = send(tenant, form([{ name: 'file', fileName: 'a.txt', bytes: 'The first is stored.' },
+		{ name: 'file', fileName: 'b.txt', bytes: 'The second is lost. '.repeat(40000) }]));
+	await isAsked;
+	assert.equal(files().length, 1);
+	for (const { path } of files())
+		truncateSync(path);
+	answer();
+	const { status, json: told, body } = await sent;
+	assert.equal(status, 207, body);
+	assert.deepEqual(told.documents.map((d) => d.fileName), ['a.txt']);
+	assert.deepEqual(told.errors.map((e) => [e.fileName, e.code]), [['b.txt', 'overloaded']]);
+	const line = gate.lines().find((l) => l.event === 'spool.failed');
+	assert.match(line.message, /could not be read: Input\/output error/);
+	assert.equal((await send(tenant, pdf(4 * MIB, 'once more'))).status, 201);
+	await noneIsLeft();
+	await gate.program.stop();
+	await model.stop();
+});
+
 test('one that was killed has left nothing', async () => {
+	gate = await start();
 	const socket = await half(acme, 3 * MIB);
 	await until('a file', () => files().length === 1);
 	process.kill(gate.program.pid, 'SIGKILL');

@@ -200,6 +200,47 @@ waiting_has_an_end(void **state)
 	free(running.out);
 }
 
+/* Without a turn of the loop: its timers do not run meanwhile. */
+static void
+let_pass_us(uint64_t us)
+{
+	uint64_t began = clock_mono_us();
+
+	while (clock_mono_us() - began < us)
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+}
+
+static void
+who_is_patient_waits_while_jobs_end(void **state)
+{
+	struct offload_conf conf;
+	struct gated_flow late;
+
+	(void)state;
+	offload_conf_init(&conf);
+	conf.helpers = 1;
+	conf.wait_timeout_us = 200000;
+	conf.is_patient = true;
+	offload = offload_open(&conf);
+	offload_attach(offload, worker);
+	for (int i = 0; i < 2; i++)
+		assert_true(offload_post(offload, SLICE_LIT("a"), gated_job_run, gated_job_drop,
+		    gated_job_new((char)('1' + i))));
+	gate_wait_begun(1);
+	gated_flow_start(&late, "a", 'l');
+	gate_let_end('1');
+	gate_wait_begun(2);
+	let_pass_us(2 * conf.wait_timeout_us);
+	worker_turn(worker, 0);
+	assert_false(late.ended);
+	/* From now on nothing moves. */
+	gated_flow_finish(&late);
+	assert_int_equal(late.err.code, ERR_OVERLOADED);
+	gate_let_end('\0');
+	gate_wait_dropped(3);
+	assert_string_equal(gate.dropped, "1l2");
+}
+
 int
 main(void)
 {
@@ -213,6 +254,7 @@ main(void)
 		TEST(one_helper_is_left_to_other_holders),
 		TEST(too_many_waiting_are_refused),
 		TEST(waiting_has_an_end),
+		TEST(who_is_patient_waits_while_jobs_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

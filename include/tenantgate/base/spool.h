@@ -10,11 +10,13 @@
  *
  * All but spool_reader() may wait for the disk: for helper threads. One thread at a time. What the
  * disk refuses (full, a quota, a fault) is ERR_OVERLOADED for the caller; why is logged as
- * `spool.failed`.
+ * `spool.failed`. Of a mapping's page that the disk does not give back only a signal tells: see
+ * spool_watch().
  */
 #ifndef TENANTGATE_BASE_SPOOL_H
 #define TENANTGATE_BASE_SPOOL_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -34,6 +36,7 @@ struct spool {
 	int	 fd;		/* owned; -1: there is no file yet */
 	size_t	 len;		/* bytes in it */
 	char	*map;		/* owned: all of it; NULL: not mapped */
+	volatile sig_atomic_t is_lost;	/* the mapping is zeros: see spool_watch() */
 };
 void	spool_init(struct spool *);
 void	spool_close(struct spool *);		/* back to the state after spool_init() */
@@ -79,6 +82,18 @@ bool	spool_all(struct spool_slice, spool_test_fn *);
 /* As sha256_hex() and buf_slice(), and unload behind themselves. */
 void	spool_sha256_hex(struct slice, char out[SHA256_HEX_SIZE]);
 bool	spool_copy(struct slice, struct buf *out);
+/* Before mappings are watched: SIGBUS has a handler from now on. Idempotent; on one thread. */
+void	spool_catch_faults(void);
+/* Mappings that this thread reads. A page that the disk does not give (it is broken, or a server
+ * that has it is gone) is SIGBUS, which ends the process, and with it every client's request.
+ * Between these two the mapping becomes zeros instead, and stays so; what was read of it is worth
+ * nothing, and the second says so: false with err set anew. */
+struct spool_watch {
+	struct spool	*files[2];	/* borrowed; NULL: none. May be closed meanwhile */
+	volatile sig_atomic_t is_lost;	/* one of them was */
+};
+void	spool_watch(struct spool_watch *);
+bool	spool_unwatch(struct spool_watch *, struct err *);
 /* A descriptor of its own to read the file from its beginning, and nothing else; for the caller to
  * close. -1 with errno set. */
 int	spool_reader(const struct spool *);

@@ -36,6 +36,8 @@ struct offload_conf {
 	unsigned	running_max;	/* of one holder at once; 0: all helpers but one */
 	unsigned	waiting_max;	/* jobs of one holder in the queue; more: ERR_OVERLOADED */
 	uint64_t	wait_timeout_us;	/* in the queue; then ERR_OVERLOADED */
+	bool		is_patient;	/* that time is of a queue that stands still: each job that
+					 * ends, whosever it is, begins it anew */
 };
 void		 offload_conf_init(struct offload_conf *);
 
@@ -61,8 +63,9 @@ enum flow_rc	 offload_run(struct flow *, struct slice holder, offload_fn *, offl
 enum flow_rc	 offload_run_on(struct offload *, struct flow *, struct slice holder, offload_fn *,
 		    offload_drop_fn *, void *job, void **out) __attribute__((warn_unused_result));
 /* Without a flow that waits: fn(job) runs, then drop(job). Only the latter after the wait's
- * time-out, and of what is still queued at the close. False when the holder has too many jobs
- * waiting, or no thread is to be had: then nothing was taken over. Any thread. */
+ * time-out, unless they are patient, and of what is still queued at the close. False when the
+ * holder has too many jobs waiting, or no thread is to be had: then nothing was taken over. Any
+ * thread. */
 bool		 offload_post(struct offload *, struct slice holder, offload_fn *,
 		    offload_drop_fn *, void *job) __attribute__((warn_unused_result));
 
