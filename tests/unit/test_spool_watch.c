@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_spool_watch: a page of a mapping that the disk does not give back is said to who has read it,
- * and ends nothing else.
+ * test_spool_watch: a page of a mapping that the disk does not give back is said to who has read
+ * it, and ends nothing else.
  */
 #include <setjmp.h>
 #include <signal.h>
