@@ -41,12 +41,23 @@ const mib = (text, name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exe
 // The most that was ever resident, in bytes.
 export const highest = (pid) => mib(status(pid), 'VmHWM') * MIB;
 
+// What an upload had is freed behind its answer: read again until it does not become less.
+async function settled(pid) {
+	for (let last = status(pid); ;) {
+		await sleep(200);
+		const now = status(pid);
+		if (mib(now, 'VmRSS') > mib(last, 'VmRSS') - 0.1)
+			return now;
+		last = now;
+	}
+}
+
 // What the process has more at the most while `work` goes on than before, in MiB: `all` is the
 // kernel's own count (proc(5), clear_refs), `own` and `file` of RssAnon and RssFile, asked for now
 // and then. And what became of the work.
 export async function resident(pid, work) {
+	const before = await settled(pid);
 	writeFileSync(`/proc/${pid}/clear_refs`, '5');
-	const before = status(pid);
 	const most = { own: 0, file: 0 };
 	let done = false;
 	const asked = (async () => {
