@@ -132,23 +132,76 @@ put_pool_figures(struct metric_page *page, struct pools *pools)
 	    (double)s.wait_us_total / MICROSECONDS);
 }
 
-static void
-put_helper_figures(struct metric_page *page, struct offload *offload)
+static double
+helpers_running_value(const struct offload_stats *s)
 {
-	struct offload_stats s;
+	return s->running;
+}
 
-	offload_stats(offload, &s);
-	put_one(page, "tenantgate_helpers_running", METRIC_GAUGE,
+static double
+helpers_waiting_value(const struct offload_stats *s)
+{
+	return s->waiting;
+}
+
+static double
+helpers_wait_value(const struct offload_stats *s)
+{
+	return (double)s->longest_wait_us / MICROSECONDS;
+}
+
+static double
+helpers_done_value(const struct offload_stats *s)
+{
+	return (double)s->done_total;
+}
+
+static double
+helpers_refused_value(const struct offload_stats *s)
+{
+	return (double)s->refused_total;
+}
+
+static const struct {
+	const char *name;
+	enum metric_type type;
+	const char *help;
+	double (*value)(const struct offload_stats *);
+} helper_values[] = {
+	{ "tenantgate_helpers_running", METRIC_GAUGE,
 	    "Jobs on helper threads, but for the one that writes this page.",
-	    s.running > 0 ? s.running - 1 : 0);
-	put_one(page, "tenantgate_helpers_waiting", METRIC_GAUGE, "Jobs that wait for one.",
-	    s.waiting);
-	put_one(page, "tenantgate_helpers_maxwait_seconds", METRIC_GAUGE,
-	    "How long the first of those has waited.", (double)s.longest_wait_us / MICROSECONDS);
-	put_one(page, "tenantgate_helpers_done_total", METRIC_COUNTER, "Jobs done.",
-	    (double)s.done_total);
-	put_one(page, "tenantgate_helpers_refused_total", METRIC_COUNTER, "Jobs refused.",
-	    (double)s.refused_total);
+	    helpers_running_value },
+	{ "tenantgate_helpers_waiting", METRIC_GAUGE, "Jobs that wait for one.",
+	    helpers_waiting_value },
+	{ "tenantgate_helpers_maxwait_seconds", METRIC_GAUGE,
+	    "How long the first of those has waited.", helpers_wait_value },
+	{ "tenantgate_helpers_done_total", METRIC_COUNTER, "Jobs done.", helpers_done_value },
+	{ "tenantgate_helpers_refused_total", METRIC_COUNTER, "Jobs refused.",
+	    helpers_refused_value },
+};
+
+/* Those of uploads wait for the disk. */
+static void
+put_helper_figures(struct metric_page *page, struct offload *requests, struct offload *spool)
+{
+	static const char *const names[] = { "requests", "spool" };
+	struct offload_stats stats[2];
+	unsigned count = spool == NULL ? 1 : 2;
+
+	offload_stats(requests, &stats[0]);
+	stats[0].running -= stats[0].running > 0;
+	if (spool != NULL)
+		offload_stats(spool, &stats[1]);
+	for (size_t k = 0; k < sizeof(helper_values) / sizeof(helper_values[0]); k++) {
+		metric_family(page, helper_values[k].name, helper_values[k].type,
+		    helper_values[k].help);
+		for (unsigned i = 0; i < count; i++) {
+			struct metric_label label = { "helpers", slice_str(names[i]) };
+
+			metric_sample(page, helper_values[k].name, &label, 1,
+			    helper_values[k].value(&stats[i]));
+		}
+	}
 }
 
 void
@@ -156,7 +209,7 @@ metrics_put_scarce(struct metric_page *page, const struct admin_context *ctx)
 {
 	put_shares(page, ctx);
 	put_pool_figures(page, ctx->api->pools);
-	put_helper_figures(page, ctx->api->offload);
+	put_helper_figures(page, ctx->api->offload, ctx->api->shared->spool_helpers);
 }
 
 /* A tenant may be called so: it is among the others then, for no two samples may have one name. */

@@ -118,7 +118,11 @@ test('what is scarce, pools, helpers and the process are there', async () => {
 	assert.equal(now['tenantgate_share_capacity{share="ingests"}'], undefined);
 	assert.equal(now['tenantgate_share_held{share="ingests"}'], 0);
 	await until('no helper runs but the one that writes the page', async () =>
-		samples((await page()).body).tenantgate_helpers_running === 0);
+		samples((await page()).body)['tenantgate_helpers_running{helpers="requests"}'] === 0);
+	const done = 'tenantgate_helpers_done_total{helpers="spool"}';
+	const large = await (await gate.tenant('uploader')).ingestText('A body that goes to the disk. '.repeat(20000));
+	assert.equal(large.status, 201, large.body);
+	assert.ok(samples((await page()).body)[done] > now[done]);
 	assert.ok(now['tenantgate_pools_logins_total'] >= 1);
 	assert.ok(now['tenantgate_pools_server_idle'] >= 1);
 	assert.ok(now['process_open_fds'] > 10 && now['process_resident_memory_bytes'] > 1e6);

@@ -21,7 +21,7 @@ before(async () => {
 	server = await ModelServer.start();
 	cheapVectors(server);
 	gate = await stack.tenantgate({ workers: 1, model_url: server.url, max_document_text: `${TEXT_MAX}B`,
-		rate_limit_requests_per_minute: 0 }, freed());
+		chunk_size: 8000, chunk_overlap: 0, rate_limit_requests_per_minute: 0 }, freed());
 	acme = await gate.tenant('acme');
 	// What the first large ones make grow stays.
 	assert.equal((await acme.ingestText(text(TEXT, 'first'), { documentId: 'first' })).status, 201);
