@@ -3,6 +3,7 @@
 // section of 20 passages its own direction, and noise. A text's number in it ("passage 17") is all
 // that its vector comes from; a question of that number is near to it. The same every time.
 import { createServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export const DIMENSIONS = 1536;
 const TABLE = 1 << 17;
@@ -51,6 +52,7 @@ export class EmbeddingServer {
 		server.http = createServer((q, r) => server.answer(q, r).catch(() => q.destroy()));
 		await new Promise((resolve) => server.http.listen(0, '127.0.0.1', resolve));
 		server.url = `http://127.0.0.1:${server.http.address().port}/v1`;
+		server.delay = 0;	// ms of each call, beside what its vectors take
 		server.begin();
 		return server;
 	}
@@ -71,6 +73,7 @@ export class EmbeddingServer {
 			pieces.push(piece);
 		const { input, model } = JSON.parse(Buffer.concat(pieces).toString());
 		const texts = [input].flat();
+		await sleep(this.delay);
 		const data = texts.map((text, index) => ({ object: 'embedding', index,
 			embedding: Buffer.from(vectorOf(text).buffer).toString('base64') }));
 		response.writeHead(200, { 'content-type': 'application/json' });

@@ -9,6 +9,7 @@ import { Stack } from '../live/lib/stack.mjs';
 import { DIMENSIONS, EmbeddingServer } from './documents-model.mjs';
 import { ask, bareOf, BareQuery, compare, K, makeQuestions, median, nearest, processorOf, recallOf }
 	from './documents-search.mjs';
+import { bookPdf } from '../live/lib/heavy-pdf.mjs';
 import { copyRow } from './documents-copy.mjs';
 import { ownRows } from './documents-own.mjs';
 import { shapeRows } from './documents-shapes.mjs';
@@ -19,7 +20,7 @@ const { values: options } = parseArgs({ options: { large: { type: 'boolean' },
 const run = promisify(execFile);
 const QUESTIONS = 200;
 const stack = new Stack('documents-bench');
-const rows = { ingest: [], search: [], shapes: [], own: [] };
+const rows = { ingest: [], search: [], shapes: [], own: [], pdf: [] };
 let model, gate, settings;
 
 const say = (text) => process.stderr.write(`${text}\n`);
@@ -220,6 +221,25 @@ async function searchMerging(b, count) {
 		loop: NaN });
 }
 
+// A provider's calls take a second, say.
+async function pdfRow(pages) {
+	say(`a PDF of ${pages} pages`);
+	const client = await gate.tenant('reader');
+	await client.ingestText('A first text.');
+	const body = bookPdf(pages);
+	model.delay = 1000;
+	model.begin();
+	const stored = await seconds(async () => {
+		const answer = await client.ask('POST', '/ingest',
+			{ headers: { 'content-type': 'application/pdf' }, body });
+		if (answer.status !== 201 || answer.json.document.pages !== pages)
+			throw new Error(`ingest: ${answer.status} ${answer.body}`);
+		rows.pdf.push({ pages, count: answer.json.document.chunks });
+	});
+	Object.assign(rows.pdf.at(-1), { embedding: model.seconds, stored, ratio: stored / model.seconds });
+	model.delay = 0;
+}
+
 function table(title, columns, list) {
 	const lines = [columns.map(([name]) => name), ...list.map((row) =>
 		columns.map(([, key, digits]) => typeof row[key] === 'number' ? row[key].toFixed(digits)
@@ -259,6 +279,7 @@ async function main() {
 	await searchMerging(grown, 2000);
 	await grown.ingest(80);
 	await searchRow(grown, `indexed, ${await grown.tail()} behind it`);
+	await pdfRow(300);
 	for (const size of options.sizes || options.quick ? sizes.slice(0, 1) : [10000, 30000])
 		await ingestRow(await Bench.make(`first-${size}`), size, 'first load');
 }
@@ -276,6 +297,9 @@ table('Ingest: seconds. x COPY: what the 201 took beyond the model, of a bare CO
 	['indexed', 'indexed', 2], ['COPY', 'copy', 2], ['index', 'index', 2], ['', 'way'],
 	['x COPY', 'copyRatio', 2], ['x all', 'indexRatio', 2], ['CPU', 'indexedCpu', 2],
 	['COPY', 'copyCpu', 2], ['index', 'indexCpu', 2], ['x CPU', 'cpuRatio', 2]], rows.ingest);
+table('A PDF: seconds. 201: until it is ready. Each call of the model takes one.',
+	[['pages', 'pages', 0], ['chunks', 'count', 0], ['model', 'embedding', 2], ['201', 'stored', 2],
+		['x model', 'ratio', 2]], rows.pdf);
 table('Search: milliseconds of the median. bare: a prepared query of an index alone, by a client, in ' +
 	'turn with the searches. CPU: of Postgres, of one. loop: the bare one again and again in the server.',
 [['chunks', 'count', 0], ['', 'what'], ['search', 'p50', 2], ['p99', 'p99', 2],

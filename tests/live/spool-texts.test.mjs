@@ -10,7 +10,7 @@ import { cheapVectors, form, freed, resident } from './lib/upload-memory.mjs';
 import { programs, Stack } from './lib/stack.mjs';
 
 const MIB = 1 << 20;
-const TEXT = 5 * MIB, TEXT_MAX = 6 * MIB;
+const TEXT = 3 * MIB, TEXT_MAX = 4 * MIB;
 const sanitized = readFileSync(programs.tenantgate()).includes('__asan_init');
 const chunks = {};	// of each text, whatever it was sent in
 const stack = new Stack('spool-texts');
@@ -49,8 +49,8 @@ const encode = (charset, from) => execFileSync('iconv', ['-f', 'UTF-8', '-t', ch
 const whole = text(TEXT, 'Äé');
 const japanese = text(TEXT, '港の湯沸かし');
 const chinese = text(TEXT, '港口的水壶在响Äᠠ');
-const russian = text(1.8 * MIB, 'тчшщ '.repeat(300));
-const tooMuch = text(24 * MIB, 'Äé');
+const russian = text(1.2 * MIB, 'тчшщ '.repeat(300));
+const tooMuch = text(14 * MIB, 'Äé');
 const plain = (charset) => `text/plain${charset ? `; charset=${charset}` : ''}`;
 const inForm = (bytes) => form([{ name: 'file', fileName: 'a.txt', type: 'text/plain', bytes }]);
 const utf16 = (from) => Buffer.from(`\ufeff${from}`, 'utf16le');
@@ -75,7 +75,7 @@ const taken = {
 const refused = {
 	'UTF-8': [0, () => ({ type: plain(), body: Buffer.from(tooMuch) })],
 	'latin-1': [TEXT_MAX, () => ({ type: plain(), body: Buffer.from(tooMuch, 'latin1') })],
-	'UTF-16': [TEXT_MAX, () => ({ type: plain(), body: utf16(tooMuch.slice(0, 12 * MIB)) })],
+	'UTF-16': [TEXT_MAX, () => ({ type: plain(), body: utf16(tooMuch.slice(0, 7 * MIB)) })],
 };
 
 // MiB. AddressSanitizer marks each eight bytes in one, and keeps what was freed for a while.
@@ -104,7 +104,7 @@ for (const [name, [becomes, make]] of Object.entries(taken))
 	});
 
 for (const [name, [bytes, make]] of Object.entries(refused))
-	test(`24 MiB of ${name} are too much: what was made of them until then, and two MiB`, async () => {
+	test(`14 MiB of ${name} are too much: what was made of them until then, and two MiB`, async () => {
 		const answer = await isBounded(bytes, make());
 		assert.equal(answer.status, 422, answer.body);
 		assert.equal(answer.json.code, 'document_limit');
