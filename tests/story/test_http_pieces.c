@@ -87,8 +87,8 @@ the_handlers_time_is_not_the_clients(void **state)
 	gets_whole_body(v);
 }
 
-/* The first piece took what it may take, by a clock that only this test moves. A clock that began anew with the second would let fifty
- * drops pass. */
+/* The first piece took what it may take, by a clock that only this test moves. A clock that began
+ * anew with the second would let fifty drops pass. */
 static void
 the_pace_is_the_whole_bodys(void **state)
 {
