@@ -148,7 +148,7 @@ static bool
 document_past_the_spool(const struct conf *c, const struct conf_machine *m)
 {
 	(void)m;
-	return *c->api.spool_dir != '\0' && c->api.document_max > c->api.spool_max / 10 * 3;
+	return *c->api.spool_dir != '\0' && c->api.document_max > c->api.spool_max / 8 * 3;
 }
 
 static bool
@@ -239,8 +239,8 @@ static const struct contradiction {
 	    "is more than half of max_ingest_memory, which is what documents have of it: one of "
 	    "that size is never taken. Lower it, or raise max_ingest_memory." },
 	{ "max_document_size", "max_spool_size", document_past_the_spool,
-	    "is more than three tenths of max_spool_size. One tenant may have three quarters of "
-	    "that, and a document that comes in a form, as base64, takes it twice and a third: one "
+	    "is more than three eighths of max_spool_size. One tenant may have three quarters of "
+	    "that, and a document that comes in a form, or a text in JSON, lies there twice: one "
 	    "of that size is never taken. Lower it, or raise max_spool_size." },
 	{ "document_embedding_memory", "max_ingest_memory", vectors_past_an_eighth,
 	    "is more than an eighth of max_ingest_memory, which is what counts then; lower it, or "

@@ -81,8 +81,7 @@ folder_works(int folder, const char *path, struct err *err)
 	if (reader < 0)
 		err_set(err, ERR_CONF,
 		    "%s: A file there cannot be opened again (%s), which /proc is for; mount "
-		    "/proc, "
-		    "or name no folder.",
+		    "/proc, or name no folder.",
 		    path, strerror(errno));
 	else
 		close(reader);

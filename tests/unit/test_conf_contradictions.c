@@ -192,9 +192,9 @@ parts_of_the_memory_of_documents(void **state)
 	quiet(GOOD "spool_dir =\nmax_document_size = 256MiB\n");
 	warns(GOOD "spool_dir =\nmax_document_size = 257MiB\n", 6,
 	    "max_document_size is more than half ");
-	quiet(GOOD "max_spool_size = 1000MiB\nmax_document_size = 300MiB\n");
-	warns(GOOD "max_spool_size = 1000MiB\nmax_document_size = 301MiB\n", 6,
-	    "max_document_size is more than three tenths ");
+	quiet(GOOD "max_spool_size = 1000MiB\nmax_document_size = 375MiB\n");
+	warns(GOOD "max_spool_size = 1000MiB\nmax_document_size = 376MiB\n", 6,
+	    "max_document_size is more than three eighths ");
 	quiet(GOOD "document_embedding_memory = 64MiB\n");
 	warns(GOOD "document_embedding_memory = 65MiB\n", 5, "document_embedding_memory ");
 }
